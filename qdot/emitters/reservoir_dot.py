@@ -1,0 +1,39 @@
+"""A dot fed from a reservoir: a pulse leaves Poisson-distributed pairs, which the dot captures one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qdot.emitters.base import INFINITE, LASER, PAIR, Emitter, parameter
+from qdot.model import Jump, Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReservoirDot(Emitter):
+    """States "Rk,m": k pairs in the reservoir, m = 0, 1 or 2 in the dot; lines "XX" (m 2 -> 1) and "X" (m 1 -> 0), counted separately."""
+
+    lifetime_XX_ns: float = parameter(0.5, "ns", 0, INFINITE, "radiative lifetime of XX", "assumed, half that of X", above=True)
+    lifetime_X_ns: float = parameter(1.0, "ns", 0, INFINITE, "radiative lifetime of X", "typical of InGaAs dots", above=True)
+    capture_per_ns: float = parameter(10.0, "1/ns", 0, INFINITE, "capture rate of each reservoir pair by the dot", "assumed")
+    reservoir_decay_per_ns: float = parameter(1.0, "1/ns", 0, INFINITE, "loss rate of each reservoir pair", "assumed")
+    pairs_per_fJ: float = parameter(1.0, "1/fJ", 0, INFINITE, "mean number of pairs that a pulse leaves, per fJ", "assumed")
+    max_pairs: int = parameter(12, "", 1, 60, "largest number of pairs in the reservoir")
+
+    def model(self) -> Model:
+        """Levels and jumps of the emitter."""
+        jumps: list[Jump] = []
+        for k in range(self.max_pairs + 1):
+            for m in range(3):
+                here = f"R{k},{m}"
+                if k < self.max_pairs:
+                    jumps.append(Jump.of(here, f"R{k + 1},{m}", self.pairs_per_fJ, drive=LASER))
+                if k > 0:
+                    jumps.append(Jump.of(here, f"R{k - 1},{m}", k * self.reservoir_decay_per_ns))
+                    if m < 2:
+                        jumps.append(Jump.of(here, f"R{k - 1},{m + 1}", k * self.capture_per_ns))
+            jumps += [
+                Jump.of(f"R{k},2", f"R{k},1", 1 / self.lifetime_XX_ns, photon="XX"),
+                Jump.of(f"R{k},1", f"R{k},0", 1 / self.lifetime_X_ns, photon="X"),
+            ]
+        levels = tuple(f"R{k},{m}" for k in range(self.max_pairs + 1) for m in range(3))
+        return Model(levels, "R0,0", {}, tuple(j for j in jumps if j.rates_per_ns[0] > 0), groups=PAIR)

@@ -1,0 +1,76 @@
+"""Driven stretches: dx/dt = (A + sum_m e_m(t) M_m) x with each e_m known as a Taylor series on every step.
+
+The solution's own Taylor series follows from a recursion (x_{k+1} = [A x_k + sum_m M_m sum_i e_{m,i} x_{k-i}] / (k + 1)), summed until its
+terms fall below round-off. Steps are bounded by the features of the envelopes and by the norm of the generator, so none is stepped over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+ORDER = 40
+"""Highest order of the series; terms fall below round-off well before."""
+REACH = 2.0
+"""Largest step times norm of the generator."""
+DENSE_LIMIT = 120
+"""Up to this dimension matrices are applied as dense arrays."""
+
+Series = Callable[[float, float, int], np.ndarray]
+
+
+class Driven(NamedTuple):
+    """One term e(t) M: the matrix (d, d) and a function (t, h, order) -> (order+1,) real Taylor coefficients of e(t + s h) in s."""
+
+    matrix: sp.csr_array
+    series: Series
+
+
+def drive_through(
+    a: sp.csr_array, terms: Sequence[Driven], start: float, end: float, feature: float, y: np.ndarray, stretch: float = 1.0
+) -> np.ndarray:
+    """(d, n) solution at `end` from the columns of y (d, n) at `start`.
+
+    feature: longest step on which every series converges to round-off; stretch <= 1 shortens all steps.
+    """
+    d = a.shape[0]
+    matrices = [a, *(t.matrix for t in terms)]
+    norms = [float(abs(m).sum(axis=0).max()) if m.nnz else 0.0 for m in matrices]
+    applied = [m.toarray() if d <= DENSE_LIMIT else m for m in matrices]
+    feature = min(feature, end - start) * stretch
+    x = y.astype(float)
+    t = start
+    while t < end:
+        step = min(feature, end - t)
+        while True:
+            at = [max(abs(term.series(t + f * step, step, 1)[0]) for f in (0.0, 0.5, 1.0)) for term in terms]
+            norm = norms[0] + sum(e * n for e, n in zip(at, norms[1:], strict=True))
+            if step * norm <= 2.0 * REACH * stretch:
+                break
+            step = REACH * stretch / norm
+        if end - (t + step) < 1e-9 * step:
+            step = end - t
+        x = _taylor_step(applied, [term.series(t, step, ORDER) for term in terms], step, x)
+        t = end if step == end - t else t + step
+    return x
+
+
+def _taylor_step(matrices: Sequence[np.ndarray | sp.csr_array], series: Sequence[np.ndarray], step: float, x: np.ndarray) -> np.ndarray:
+    terms = np.zeros((ORDER + 1, *x.shape))
+    terms[0] = x
+    total = x.copy()
+    small = 0
+    for k in range(ORDER):
+        new = matrices[0] @ terms[k]
+        for m, c in zip(matrices[1:], series, strict=True):
+            mixed = np.tensordot(c[: k + 1], terms[k::-1], axes=1) if k else c[0] * terms[0]
+            new = new + m @ mixed
+        terms[k + 1] = new * (step / (k + 1))
+        total += terms[k + 1]
+        small = small + 1 if np.all(np.abs(terms[k + 1]).max(axis=0) <= 1e-18 * np.abs(total).max(axis=0)) else 0
+        if small == 3:
+            break
+    return total

@@ -1,0 +1,146 @@
+"""Exponentials of constant generators at many times: scaling and squaring that keeps signs where signs are known.
+
+Metzler: e^{At} = e^{-qt} e^{(A+q)t} sums positive terms only, and where a trace is kept the columns are brought back to it at every
+squaring, so that round-off does not grow with q t. Others: extended precision up to EXTENDED_LIMIT dimensions, with the kept trace exact
+and the steady state taken out, so that slow decay beside fast rates keeps its digits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import expm_multiply
+
+from qdot.evolve.reduction import is_metzler
+from qdot.evolve.steady import keeps_trace
+
+EXTENDED_LIMIT = 48
+"""Up to this dimension a system that is not Metzler is exponentiated in extended precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exponential:
+    """e^{A h 2^k} for k = 0, 1, 2, ... of one dense generator, made on demand by squaring.
+
+    matrix: (d, d), already shifted by `shift` on its diagonal; step: h; conserves: columns of e^{At} sum to one.
+    """
+
+    matrix: np.ndarray
+    shift: float
+    step: float
+    conserves: bool
+    squares: list[np.ndarray]
+
+    @staticmethod
+    def of(a: sp.csr_array, longest: float, trace: np.ndarray | None = None, steady: np.ndarray | None = None, stretch: float = 1.0) -> Exponential:
+        """Prepare for times up to `longest`. trace: row kept by A, if any; steady: its unit-trace null vector, taken out of e^{At}.
+
+        stretch <= 1 shortens the elementary step; two values give two calculations with different round-off.
+        """
+        metzler = is_metzler(a)
+        if metzler:
+            m = a.toarray()
+            conserves = trace is not None and bool(np.all(trace == 1.0))
+            out = m.sum(axis=0) - np.diag(m) if conserves else -np.diag(m)
+            shift = 2.0 * float(max(out.max(initial=0.0), 1e-300))
+            np.fill_diagonal(m, shift - out)
+            reach = shift
+        else:
+            conserves, shift = False, 0.0
+            if trace is not None and np.any(trace):
+                coo = keeps_trace(a, trace)
+                m = np.zeros(a.shape, dtype=np.longdouble)
+                np.add.at(m, (coo.row, coo.col), coo.data)
+            else:
+                m = a.toarray().astype(np.longdouble)
+            if steady is not None and trace is not None:
+                m = m - np.outer(steady, trace) * np.abs(np.diag(m)).max()
+            if m.shape[0] > EXTENDED_LIMIT:
+                m = m.astype(float)
+            reach = float(np.abs(m).sum(axis=0).max(initial=0.0))
+        doublings = max(0, math.ceil(math.log2(max(longest * reach / stretch, 1e-300))))
+        return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, conserves, [])
+
+    def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+        """(d, n) e^{A h fraction_i} y for y (d,) and fractions (n,) in [0, 1]."""
+        terms = [y.astype(self.matrix.dtype)]
+        scale = max(float(np.abs(terms[0]).sum()), 1e-300)
+        for k in range(1, 60):
+            terms.append(self.matrix @ terms[-1] * (self.step / k))
+            if k > 3 and float(np.abs(terms[-1]).sum()) < 1e-21 * scale:
+                break
+        powers = fraction[None, :].astype(self.matrix.dtype) ** np.arange(len(terms))[:, None]
+        return np.array(terms).T @ powers * np.exp(-self.shift * self.step * fraction)
+
+    def square(self, k: int) -> np.ndarray:
+        """(d, d) e^{A h 2^k}."""
+        if not self.squares:
+            d = self.matrix.shape[0]
+            scaled = self.matrix * self.matrix.dtype.type(self.step)
+            term = total = np.eye(d, dtype=self.matrix.dtype)
+            for j in range(1, 40):
+                term = term @ scaled / j
+                total = total + term
+                if np.abs(term).max() < 1e-22 * np.abs(total).max():
+                    break
+            self.squares.append(self._settle(total * np.exp(-self.shift * self.step)))
+        while len(self.squares) <= k:
+            self.squares.append(self._settle(self.squares[-1] @ self.squares[-1]))
+        return self.squares[k]
+
+    def _settle(self, e: np.ndarray) -> np.ndarray:
+        return e / e.sum(axis=0, keepdims=True) if self.conserves else e
+
+    def act(self, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """(d, n) e^{A t_i} y for y (d,) and times (n,) up to the longest prepared for."""
+        steps = times / self.step
+        whole = np.floor(steps)
+        out = self.short(y, steps - whole)
+        count = whole.astype(np.int64)
+        for k in range(int(count.max(initial=0)).bit_length()):
+            chosen = (count >> k) & 1 == 1
+            if chosen.any():
+                out[:, chosen] = self.square(k) @ out[:, chosen]
+        return out
+
+
+def along(
+    a: sp.csr_array,
+    y: np.ndarray,
+    times: np.ndarray,
+    trace: np.ndarray | None = None,
+    steady: np.ndarray | None = None,
+    stretch: float = 1.0,
+) -> np.ndarray:
+    """(d, n) e^{A t_i} y at all times (n,) >= 0 from one set of squarings.
+
+    trace, steady: the row that A keeps and its steady state of unit trace, where there are such; they buy accuracy at long times.
+    """
+    if times.size == 0:
+        return np.zeros((a.shape[0], 0))
+    if is_metzler(a) or steady is None or trace is None:
+        return np.asarray(Exponential.of(a, float(times.max()), trace, None, stretch).act(y, times), dtype=float)
+    weight = trace @ y
+    moving = y.astype(np.longdouble) - steady * weight.astype(np.longdouble)
+    deflated = Exponential.of(a, float(times.max()), trace, steady, stretch).act(moving, times)
+    return np.asarray(deflated + (steady * weight)[:, None], dtype=float)
+
+
+def propagator(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None = None, stretch: float = 1.0) -> np.ndarray:
+    """(d, n) e^{A t} y for the columns of y (d, n), by squaring or, where that costs less, by acting on the columns directly."""
+    if time == 0.0 or a.nnz == 0:
+        return y
+    d, n = y.shape
+    norm = float(abs(a).sum(axis=0).max()) * time
+    by_squaring = 2e-10 * d**3 * (20 + math.log2(1 + norm)) * (30 if d <= EXTENDED_LIMIT and not is_metzler(a) else 1)
+    by_action = (norm + 5) * 1.5 * (3e-5 + 2e-9 * a.nnz * n)
+    if d > EXTENDED_LIMIT and by_action < by_squaring:
+        pieces = max(1, math.ceil(1.0 / stretch))
+        for _ in range(pieces):
+            y = expm_multiply(a.tocsc() * (time / pieces), y, traceA=float(a.diagonal().sum()) * time / pieces)
+        return np.asarray(y)
+    e = Exponential.of(a, time, trace, None, stretch)
+    return np.asarray(e.square(round(math.log2(time / e.step))) @ y, dtype=float)

@@ -1,0 +1,593 @@
+"""A model as one linear system dx/dt = [S + sum_j f_j(t) D_j + sum_k (z_k - 1) J_k] x, in two pictures.
+
+rate(model): x holds the populations. lindblad(model): x holds the density matrix as real numbers, rho_ii, then Re rho_ij and
+Im rho_ij for i < j; a Lindblad equation is real in these coordinates, and whatever a start cannot reach is dropped later.
+`under` binds a generator to its drives and gives the timeline that the statistics follow. Nothing is solved here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+
+from qdot.drive import CW, Drive, Instant, Kind, Pulse
+from qdot.errors import InputError, bad, unknown
+from qdot.evolve import Driven
+from qdot.model import Channel, HamiltonianOperator, JumpOperator, Model, Operators
+
+Picture = Literal["rate", "lindblad"]
+Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon_im"]
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """The linear system of one model in one picture; every matrix is a real csr array of shape (d, d), 1/ns.
+
+    static: S; driven: {(drive, part): D}; jumps: {channel: J}, driven_jumps: {(drive, channel): J}, both contained in S and D.
+    trace: (d,) row of total probability; start: (d,); levels: (number of levels, d) rows of populations, light traced out;
+    top_fock: (d,) True for populations in which some cavity is full.
+    """
+
+    picture: Picture
+    model: Model
+    static: sp.csr_array
+    driven: Mapping[tuple[str, Part], sp.csr_array]
+    jumps: Mapping[Channel, sp.csr_array]
+    driven_jumps: Mapping[tuple[str, Channel], sp.csr_array]
+    trace: np.ndarray
+    start: np.ndarray
+    levels: np.ndarray
+    top_fock: np.ndarray
+
+    @property
+    def dimension(self) -> int:
+        """Length of x before any reduction."""
+        return int(self.trace.size)
+
+
+def is_incoherent(ops: Operators) -> bool:
+    """True if populations alone form a closed system: diagonal H, no coherent drive, no jump that makes or sees a coherence."""
+    h = ops.hamiltonian.tocoo()
+    if np.any(h.data[h.row != h.col] != 0) or ops.driven:
+        return False
+    off_diagonal_start = ops.start - np.diag(np.diag(ops.start))
+    return not off_diagonal_start.any() and all(_at_most_one(j.matrix) for j in ops.jumps)
+
+
+def _at_most_one(c: sp.csr_array) -> bool:
+    filled = c.tocoo()
+    filled.eliminate_zeros()
+    return np.unique(filled.row).size == filled.nnz and np.unique(filled.col).size == filled.nnz
+
+
+def rate(model: Model, ops: Operators | None = None) -> Generator:
+    """The rate equations of a model: dp/dt = (W - diag(column sums of W)) p.
+
+    Raises InputError if the model holds a coherence that populations cannot carry (couplings, cavities, jumps into superpositions).
+    """
+    ops = model.operators() if ops is None else ops
+    if not is_incoherent(ops):
+        raise bad("picture", "be 'lindblad' for a model with coherent terms (couplings, cavities or jumps that see a coherence)", "'rate'", "set picture = 'lindblad'")
+    n = ops.start.shape[0]
+    static = sp.csr_array((n, n))
+    driven: dict[tuple[str, Part], sp.csr_array] = {}
+    jumps: dict[Channel, sp.csr_array] = {}
+    driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
+    for j in ops.jumps:
+        w = abs(j.matrix).power(2).tocsr()
+        w.setdiag(0.0)
+        w.eliminate_zeros()
+        flow = (w - sp.diags_array(np.asarray(w.sum(axis=0)).ravel())).tocsr()
+        static = _file(j, flow, w, static, driven, jumps, driven_jumps)
+    return Generator(
+        "rate", model, static.tocsr(), driven, jumps, driven_jumps, np.ones(n), np.diag(ops.start).real.copy(), _level_rows(ops, n), ops.top_fock.copy()
+    )
+
+
+def lindblad(model: Model, ops: Operators | None = None) -> Generator:
+    """The Lindblad equation drho/dt = -i[H, rho] + sum c rho c^dag - {c^dag c, rho}/2 in real coordinates."""
+    ops = model.operators() if ops is None else ops
+    n = ops.start.shape[0]
+    to_real, to_complex = _coordinates(n)
+
+    def real(superoperator: sp.csr_array) -> sp.csr_array:
+        m = (to_real @ superoperator @ to_complex).real.tocsr()
+        m.eliminate_zeros()
+        return m
+
+    eye = sp.eye_array(n, format="csr")
+
+    def commutator(h: sp.csr_array) -> sp.csr_array:
+        return -1j * (sp.kron(h, eye) - sp.kron(eye, h.T)).tocsr()
+
+    static = real(commutator(ops.hamiltonian))
+    driven: dict[tuple[str, Part], sp.csr_array] = {}
+    jumps: dict[Channel, sp.csr_array] = {}
+    driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
+    for term in ops.driven:
+        a = term.matrix
+        kind = "field" if term.envelope == "field" else "two_photon"
+        for part, h in (("re", a + a.conj().T), ("im", 1j * (a - a.conj().T))):
+            key: tuple[str, Part] = (str(term.drive), f"{kind}_{part}")  # type: ignore[assignment]
+            driven[key] = driven.get(key, sp.csr_array((n * n, n * n))) + real(commutator(h.tocsr()))
+    for j in ops.jumps:
+        c = j.matrix
+        arrive = real(sp.kron(c, c.conj()).tocsr())
+        square = (c.conj().T @ c).tocsr()
+        leave = real((0.5 * (sp.kron(square, eye) + sp.kron(eye, square.T))).tocsr())
+        static = _file(j, (arrive - leave).tocsr(), arrive, static, driven, jumps, driven_jumps)
+    diagonal = np.zeros(n * n)
+    diagonal[:n] = 1.0
+    levels = np.zeros((len(model.levels), n * n))
+    levels[:, :n] = _level_rows(ops, n)
+    top = np.zeros(n * n, dtype=bool)
+    top[:n] = ops.top_fock
+    return Generator("lindblad", model, static, driven, jumps, driven_jumps, diagonal, (to_real @ ops.start.ravel()).real, levels, top)
+
+
+def _file(
+    j: JumpOperator,
+    flow: sp.csr_array,
+    arrive: sp.csr_array,
+    static: sp.csr_array,
+    driven: dict[tuple[str, Part], sp.csr_array],
+    jumps: dict[Channel, sp.csr_array],
+    driven_jumps: dict[tuple[str, Channel], sp.csr_array],
+) -> sp.csr_array:
+    """Put one jump where it belongs; returns the static part with it, if it is static."""
+    channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
+    if j.drive is None:
+        if channel is not None:
+            jumps[channel] = jumps[channel] + arrive if channel in jumps else arrive
+        return static + flow
+    key: tuple[str, Part] = (j.drive, "intensity")
+    driven[key] = driven[key] + flow if key in driven else flow
+    if channel is not None:
+        where = (j.drive, channel)
+        driven_jumps[where] = driven_jumps[where] + arrive if where in driven_jumps else arrive
+    return static
+
+
+def _level_rows(ops: Operators, n: int) -> np.ndarray:
+    rows = np.zeros((int(ops.level_of.max()) + 1, n))
+    rows[ops.level_of, np.arange(n)] = 1.0
+    return rows
+
+
+def _coordinates(n: int) -> tuple[sp.csr_array, sp.csr_array]:
+    """(to_real, to_complex) between rho row by row and (rho_ii, Re rho_ij, Im rho_ij, i < j)."""
+    i, j = np.triu_indices(n, 1)
+    pairs = i.size
+    k = np.arange(pairs)
+    upper, lower, re, im, d = i * n + j, j * n + i, n + k, n + pairs + k, np.arange(n)
+    half = np.full(pairs, 0.5)
+    to_real = sp.coo_array(
+        (
+            np.concatenate([np.ones(n), half, half, -0.5j * np.ones(pairs), 0.5j * np.ones(pairs)]),
+            (np.concatenate([d, re, re, im, im]), np.concatenate([d * n + d, upper, lower, upper, lower])),
+        ),
+        shape=(n * n, n * n),
+    ).tocsr()
+    one = np.ones(pairs)
+    to_complex = sp.coo_array(
+        (
+            np.concatenate([np.ones(n), one, 1j * one, one, -1j * one]),
+            (np.concatenate([d * n + d, upper, upper, lower, lower]), np.concatenate([d, re, im, re, im])),
+        ),
+        shape=(n * n, n * n),
+    ).tocsr()
+    return to_real, to_complex
+
+
+# ---------------------------------------------------------------------------------------------------------------- drives
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """A stretch of time with the same terms throughout: static matrices, or some multiplied by Taylor series.
+
+    generator: (d, d) constant part; jumps: its part that emits, by channel; driven: [(matrix, {channel: emitting part}, series)].
+    An instant has duration 0 and acts as exp(generator).
+    """
+
+    start_ns: float
+    end_ns: float
+    generator: sp.csr_array
+    jumps: Mapping[Channel, sp.csr_array]
+    driven: tuple[tuple[Driven, Mapping[Channel, sp.csr_array]], ...] = ()
+    feature_ns: float = math.inf
+    is_instant: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """A generator under its drives: the stretches of one period (or until the last pulse ends), then `rest` for ever.
+
+    period_ns: None for a single pulse, or where nothing is pulsed.
+    """
+
+    generator: Generator
+    stretches: tuple[Stretch, ...]
+    rest: Stretch
+    period_ns: float | None
+    is_pulsed: bool
+
+    def jittered(self, relative: float, rng: np.random.Generator) -> Timeline:
+        """The same timeline with every matrix entry moved by about `relative` of itself: how much do rounded inputs matter?"""
+
+        def move(m: sp.csr_array) -> sp.csr_array:
+            m = m.copy()
+            m.data = m.data * (1.0 + relative * rng.choice([-1.0, 1.0], size=m.data.shape))
+            return m
+
+        def moved(s: Stretch) -> Stretch:
+            driven = tuple((Driven(move(d.matrix), d.series), {c: move(j) for c, j in light.items()}) for d, light in s.driven)
+            return replace(s, generator=move(s.generator), jumps={c: move(j) for c, j in s.jumps.items()}, driven=driven)
+
+        return replace(self, stretches=tuple(moved(s) for s in self.stretches), rest=moved(self.rest))
+
+    def matrices(self) -> list[sp.csr_array]:
+        """Every matrix that ever acts."""
+        found = [self.rest.generator]
+        for s in self.stretches:
+            found.append(s.generator)
+            found.extend(d.matrix for d, _ in s.driven)
+        return found
+
+    def emitting(self, channels: Sequence[Channel]) -> list[sp.csr_array]:
+        """Every matrix that puts a photon into one of the channels."""
+        found = []
+        for s in (self.rest, *self.stretches):
+            for jumps in (s.jumps, *(j for _, j in s.driven)):
+                found.extend(jumps[c] for c in channels if c in jumps)
+        return found
+
+
+def in_frame(ops: Operators, drives: Sequence[Drive]) -> tuple[Operators, dict[tuple[int, str], float]]:
+    """Operators in the frame in which every continuous drive is static.
+
+    Returns them with {(index in ops.driven, drive name): detuning in rad/ns that is left} for pulsed drives. Raises InputError if there is
+    no such frame: the steady state would then depend on time.
+    """
+    turning = {d.name: d.detuning_per_ns for d in drives if isinstance(d, CW) and d.detuning_ueV != 0.0}
+    left: dict[tuple[int, str], float] = {}
+    if not turning:
+        return ops, left
+    n = ops.start.shape[0]
+    edges: list[list[tuple[int, float]]] = [[] for _ in range(n)]
+
+    def join(matrix: sp.csr_array, frequency: float) -> None:
+        m = matrix.tocoo()
+        for upper, lower, value in zip(m.row, m.col, m.data, strict=True):
+            if value != 0 and upper != lower:
+                edges[lower].append((upper, frequency))
+                edges[upper].append((lower, -frequency))
+
+    for term in ops.driven:
+        if any(isinstance(d, CW) and d.name == term.drive for d in drives):
+            join(term.matrix, turning.get(str(term.drive), 0.0) * (1.0 if term.envelope == "field" else 2.0))
+    joined_by_static = sp.triu(ops.hamiltonian, 1).tocsr()
+    join(joined_by_static, 0.0)
+    refusal = bad(
+        "drive detuning_ueV",
+        "allow one rotating frame in which every continuous coupling is constant",
+        ", ".join(f"{k}: {v:g} rad/ns" for k, v in turning.items()),
+        "give the drives of one transition one detuning, or put it into energy_ueV",
+    )
+    w = np.full(n, np.nan)
+    for root in range(n):
+        if not np.isnan(w[root]):
+            continue
+        w[root] = 0.0
+        stack = [root]
+        while stack:
+            i = stack.pop()
+            for k, frequency in edges[i]:
+                if np.isnan(w[k]):
+                    w[k] = w[i] + frequency
+                    stack.append(k)
+                elif not math.isclose(w[k], w[i] + frequency, rel_tol=1e-12, abs_tol=1e-12 * max(abs(v) for v in turning.values())):
+                    raise refusal
+
+    def shift(matrix: sp.csr_array) -> float:
+        m = matrix.tocoo()
+        rows, columns = m.row[m.data != 0], m.col[m.data != 0]
+        shifts = w[rows] - w[columns]
+        if shifts.size and np.ptp(shifts) > 1e-9 * max(abs(v) for v in turning.values()):
+            raise refusal
+        return float(shifts[0]) if shifts.size else 0.0
+
+    for j in ops.jumps:
+        shift(j.matrix)
+    for i, term in enumerate(ops.driven):
+        if str(term.drive) not in turning:
+            left[i, str(term.drive)] = -shift(term.matrix)
+    frame = sp.diags_array(w.astype(complex)).tocsr()
+    return ops._replace(hamiltonian=(ops.hamiltonian - frame).tocsr()), left
+
+
+def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None) -> Timeline:
+    """The model under its drives. picture None: rate equations where nothing is coherent, else Lindblad.
+
+    Raises InputError for a drive that the model does not know, one that is missing, pulses of different periods or longer than their
+    period, pulses faster than the model's time resolution, and continuous detunings without a common frame.
+    """
+    ops = model.operators()
+    _match(model, drives)
+    steady = [d for d in drives if isinstance(d, CW)]
+    pulses = [d for d in drives if isinstance(d, Pulse)]
+    period = _period(pulses)
+    for p in pulses:
+        if model.time_resolution_ns > 0 and p.length_ns > 0 and _fwhm(p) <= model.time_resolution_ns or (model.time_resolution_ns > 0 and p.length_ns == 0):
+            raise bad(
+                f"drive {p.name!r}",
+                f"be longer than {model.time_resolution_ns:g} ns, the time resolution of a source without hot levels",
+                f"{_fwhm(p):g} ns",
+                "give the source a finite relaxation_ns, so that one pulse cannot load it twice before it relaxes",
+            )
+    ops, left = in_frame(ops, drives)
+    if left:  # a pulsed drive seen from the frame of a continuous one: give each of its terms a name of its own
+        model, ops, drives = _split(model, ops, drives, left)
+        pulses = [d for d in drives if isinstance(d, Pulse)]
+    if picture is None:
+        picture = "rate" if is_incoherent(ops) else "lindblad"
+    generator = rate(model, ops) if picture == "rate" else lindblad(model, ops)
+
+    static, jumps = generator.static, dict(generator.jumps)
+    for d in steady:
+        static, jumps = _add_steady(generator, d, static, jumps)
+    pulses = [d for d in drives if isinstance(d, Pulse)]
+    return _timeline(generator, model, pulses, static, jumps, period)
+
+
+def _fwhm(p: Pulse) -> float:
+    return float(getattr(p, "fwhm_ns", p.length_ns))
+
+
+def _match(model: Model, drives: Sequence[Drive]) -> None:
+    known = model.drives
+    names = {d.name for d in drives}
+    for d in drives:
+        if d.name not in known:
+            raise unknown("drive name (one that the model's jumps or couplings use)", d.name, known)
+    for name in known:
+        if name not in names:
+            raise bad(f"drive {name!r}", "be given, because the source is driven by it", "no such drive", f"add a drive named {name!r}")
+    for d in drives:
+        if isinstance(d, CW) and sum(e.name == d.name for e in drives) > 1:
+            raise bad(f"drive {d.name!r}", "stand alone under its name when it is continuous", "several drives of that name", "give one of them another name")
+
+
+def _period(pulses: Sequence[Pulse]) -> float | None:
+    periods = {p.period_ns for p in pulses}
+    if len(periods) > 1:
+        listed = ", ".join(f"{p.name!r}: {p.period_ns}" for p in pulses)
+        raise bad("drive period_ns", "be the same for all pulsed drives", listed, "give every pulsed drive the same period_ns")
+    period = periods.pop() if periods else None
+    for p in pulses:
+        if period is not None and p.length_ns > period:
+            raise bad(
+                f"drive {p.name!r} (a pulse from first to last light)",
+                f"be shorter than its period of {period:g} ns",
+                f"{p.length_ns:g} ns",
+                "shorten the pulse or lengthen period_ns",
+            )
+    return period
+
+
+def _split(
+    model: Model, ops: Operators, drives: Sequence[Drive], left: Mapping[tuple[int, str], float]
+) -> tuple[Model, Operators, list[Drive]]:
+    """Rename coherent terms of pulsed drives so that each carries the detuning it has in the common frame."""
+    from qdot.model import HBAR_UEV_NS
+
+    driven = list(ops.driven)
+    couplings = list(model.couplings)
+    added: list[Drive] = []
+    for (i, name), extra in left.items():
+        alias = f"{name} (term {i})"
+        driven[i] = HamiltonianOperator(driven[i].matrix, alias, driven[i].envelope)
+        turns = 1.0 if driven[i].envelope == "field" else 2.0
+        rabi = model.first_rabi_per_ns(name)
+        couplings.append(HamiltonianOperator(sp.csr_array([[0.5 * rabi]]), alias, model_envelope(model, name)))
+        for d in drives:
+            if d.name == name:
+                added.append(replace(d, name=alias, detuning_ueV=d.detuning_ueV + extra / turns * HBAR_UEV_NS))
+    names_kept = {t.drive for t in driven} | {j.drive for j in ops.jumps}
+    kept = [d for d in drives if d.name in names_kept]
+    return replace(model, couplings=tuple(couplings)), ops._replace(driven=tuple(driven)), [*kept, *added]
+
+
+def model_envelope(model: Model, drive: str) -> str:
+    """"field" or "intensity": how the first-listed coupling of a drive follows it."""
+    return next((c.envelope for c in model.couplings if c.drive == drive), "field")
+
+
+def _add_steady(
+    g: Generator, d: CW, static: sp.csr_array, jumps: dict[Channel, sp.csr_array]
+) -> tuple[sp.csr_array, dict[Channel, sp.csr_array]]:
+    amplitude = math.sqrt(d.peak_intensity) * np.exp(-1j * math.pi * d.phase_pi)
+    square = amplitude * amplitude
+    factors = {
+        "intensity": d.peak_intensity,
+        "field_re": amplitude.real,
+        "field_im": amplitude.imag,
+        "two_photon_re": square.real,
+        "two_photon_im": square.imag,
+    }
+    for (name, part), m in g.driven.items():
+        if name == d.name and factors[part] != 0.0:
+            static = static + factors[part] * m
+    for (name, channel), m in g.driven_jumps.items():
+        if name == d.name:
+            jumps[channel] = jumps[channel] + d.peak_intensity * m if channel in jumps else d.peak_intensity * m
+    return static.tocsr(), jumps
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """Height and kind of one part of a drive, and the Taylor series of it."""
+
+    pulse: Pulse
+    part: Part
+    height: float
+    shift_ns: float = field(default=0.0)
+
+    def __call__(self, t: float, h: float, order: int) -> np.ndarray:
+        kind: Kind = "intensity" if self.part == "intensity" else ("field" if self.part.startswith("field") else "two_photon")
+        c = self.pulse.series(kind, t - self.shift_ns, h, order)
+        return self.height * (c.imag if self.part.endswith("_im") else c.real)
+
+
+def _timeline(
+    g: Generator, model: Model, pulses: Sequence[Pulse], static: sp.csr_array, jumps: Mapping[Channel, sp.csr_array], period: float | None
+) -> Timeline:
+    rest = Stretch(0.0, math.inf, static, jumps)
+    if not pulses:
+        return Timeline(g, (), rest, None, False)
+
+    def factors(p: Pulse, shift: float) -> list[tuple[_Factor, sp.csr_array, dict[Channel, sp.csr_array]]]:
+        found = []
+        rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
+        for (name, part), m in g.driven.items():
+            if name != p.name:
+                continue
+            emitting: dict[Channel, sp.csr_array] = {}
+            if part == "intensity":
+                height = p.peak_intensity
+                emitting = {c: j for (n, c), j in g.driven_jumps.items() if n == name}
+            elif p.area_pi is not None:
+                height = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
+            else:
+                height = p.peak_field(rabi, "field" if part.startswith("field") else "two_photon")
+            found.append((_Factor(p, part, height, shift), m, emitting))
+        return found
+
+    images = [(p, k * period if period is not None else 0.0) for p in pulses for k in ((0, -1) if period is not None and p.length_ns > 0 else (0,))]
+    marks = {0.0}
+    for p, shift in images:
+        marks.update(float(b + shift) for b in p.breakpoints_ns() if b + shift >= 0.0 and (period is None or b + shift <= period))
+    if period is not None:
+        marks.add(period)
+    times = sorted(marks)
+    stretches: list[Stretch] = []
+    for i, t in enumerate(times):
+        for p in pulses:
+            if isinstance(p, Instant) and p.start_ns == t:
+                stretches.append(_kick(g, p, model))
+        if i + 1 == len(times):
+            break
+        end = times[i + 1]
+        middle = 0.5 * (t + end)
+        active = [(p, s) for p, s in images if p.length_ns > 0 and p.start_ns + s < middle < p.start_ns + s + p.length_ns]
+        generator, emitting = static, dict(jumps)
+        driven: list[tuple[Driven, Mapping[Channel, sp.csr_array]]] = []
+        feature = math.inf
+        for p, s in active:
+            for factor, m, light in factors(p, s):
+                if p.is_constant:
+                    value = float(factor(middle, end - t, 1)[0])
+                    generator = generator + value * m
+                    for c, jump in light.items():
+                        emitting[c] = emitting[c] + value * jump if c in emitting else value * jump
+                else:
+                    feature = min(feature, p.feature_ns)
+                    driven.append((Driven(m, factor), light))
+        stretches.append(Stretch(t, end, generator.tocsr(), emitting, tuple(driven), feature))
+    return Timeline(g, tuple(stretches), rest, period, True)
+
+
+def _kick(g: Generator, p: Instant, model: Model) -> Stretch:
+    """An instant: exp of everything that the drive multiplies, with dose and area in place of envelope times time."""
+    total = sp.csr_array((g.dimension, g.dimension))
+    light: dict[Channel, sp.csr_array] = {}
+    phase = p.detuning_per_ns * p.start_ns + math.pi * p.phase_pi
+    rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
+    for (name, part), m in g.driven.items():
+        if name != p.name:
+            continue
+        if part == "intensity":
+            if p.dose == 0.0 and p.dose_ns is None and p.area_pi is not None:
+                raise bad(f"drive {p.name!r} dose_ns", "be given, because this instant drives jumps", "none", "add dose_ns")
+            total = total + p.dose * m
+            light = {c: p.dose * j for (n, c), j in g.driven_jumps.items() if n == name}
+            continue
+        if p.area_pi is None:
+            raise bad(f"drive {p.name!r} area_pi", "be given, because this instant drives couplings", "none", "add area_pi")
+        strength = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
+        turned = strength * np.exp(-1j * phase * (1.0 if part.startswith("field") else 2.0))
+        total = total + (turned.imag if part.endswith("_im") else turned.real) * m
+    return Stretch(p.start_ns, p.start_ns, total.tocsr(), light, is_instant=True)
+
+
+# ------------------------------------------------------------------------------------------------------------------ QuTiP
+
+
+def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int]], start: Any = None) -> tuple[Model, tuple[Drive, ...]]:
+    """A model from QuTiP operators: H in rad/ns (a Qobj, or a list [H0, [A, drive], ...]), c_ops in root of 1/ns.
+
+    A driven term is A Re e(t) if A is Hermitian and A e(t) + h.c. otherwise, e the drive's complex envelope.
+
+    channels: {label: indices into c_ops} of the jumps whose photons are counted; start: ket or density matrix (default: the first basis state).
+    Returns the model, whose levels are the basis states "0", "1", ..., and the drives found in H.
+    """
+    parts = list(H) if isinstance(H, list | tuple) else [H]
+    drives: list[Drive] = []
+    h0 = None
+    couplings: list[HamiltonianOperator] = []
+    for part in parts:
+        if isinstance(part, list | tuple):
+            operator, d = part
+            if not isinstance(d, Drive):
+                raise bad("from_qutip H", "give each time-dependent term as [operator, qdot drive]", type(d).__name__, "use for example qdot.drive.Gaussian(...)")
+            if any(d.name == e.name and d is not e for e in drives):
+                raise bad("from_qutip H", "use a different name for each drive", repr(d.name), "set name=...")
+            if d not in drives:
+                drives.append(d)
+            a = _matrix(operator, "H")
+            is_hermitian = abs(a - a.conj().T).max() <= 1e-14 * abs(a).max()
+            couplings.append(HamiltonianOperator((a / 2 if is_hermitian else a).tocsr(), d.name))
+        else:
+            m = _matrix(part, "H")
+            h0 = m if h0 is None else h0 + m
+    size = couplings[0].matrix.shape[0] if h0 is None and couplings else (h0.shape[0] if h0 is not None else 0)
+    if h0 is None:
+        h0 = sp.csr_array((size, size), dtype=complex)
+    if abs(h0 - h0.conj().T).max() > 1e-12 * max(abs(h0).max(), 1e-300):
+        raise bad("from_qutip H", "be Hermitian", "a matrix that is not", "check the coupling terms and their conjugates")
+    named: dict[int, str] = {}
+    for label, indices in channels.items():
+        for k in indices:
+            if not 0 <= k < len(c_ops):
+                raise bad(f"from_qutip channels[{label!r}]", f"hold indices 0 .. {len(c_ops) - 1} into c_ops", k)
+            if k in named:
+                raise InputError(f"from_qutip channels must use each jump once, got c_ops[{k}] in {named[k]!r} and {label!r}; remove one of them")
+            named[k] = label
+    jumps = []
+    for k, c in enumerate(c_ops):
+        m = _matrix(c, f"c_ops[{k}]")
+        if m.shape != h0.shape:
+            raise bad(f"from_qutip c_ops[{k}]", f"have the shape of H, {h0.shape}", m.shape)
+        jumps.append(JumpOperator(m, named.get(k)))
+    rho = None
+    if start is not None:
+        full = np.asarray(start.full() if hasattr(start, "full") else start, dtype=complex)
+        rho = full @ full.conj().T if full.shape[1] == 1 else full
+        if rho.shape != h0.shape or not np.isclose(np.trace(rho).real, 1.0, rtol=1e-9, atol=0):
+            raise bad("from_qutip start", f"be a normalised ket or density matrix of dimension {size}", f"shape {rho.shape}, trace {np.trace(rho).real:g}")
+    static = (HamiltonianOperator(h0.tocsr()),)
+    return Model(tuple(str(i) for i in range(size)), rho, jumps=tuple(jumps), couplings=(*couplings, *static)), tuple(drives)
+
+
+def _matrix(operator: Any, what: str) -> sp.csr_array:
+    if hasattr(operator, "full"):
+        operator = operator.full()
+    m = np.asarray(operator, dtype=complex)
+    if m.ndim != 2 or m.shape[0] != m.shape[1] or not np.all(np.isfinite(m)):
+        raise bad(f"from_qutip {what}", "be a square matrix of finite numbers", f"shape {m.shape}")
+    return sp.csr_array(m)

@@ -1,0 +1,363 @@
+"""What a photon source is made of: levels, cavity modes, Hamiltonian terms and jumps with the light they emit.
+
+A `Model` is a frozen description; it knows no solver, no laser power and no detector. Its operators act on
+(level) x (Fock states of each cavity), in the order in which they are listed.
+Rates are in 1/ns (1/lifetime), energies in ueV, angular frequencies in rad/ns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from qdot.errors import bad, number, unknown
+
+if TYPE_CHECKING:
+    import qutip
+
+HBAR_UEV_NS = 0.6582119569
+"""Reduced Planck constant in ueV ns (CODATA 2018)."""
+KB_UEV_PER_K = 86.17333262
+"""Boltzmann constant in ueV/K (CODATA 2018)."""
+
+
+class Channel(NamedTuple):
+    """Where a photon goes: the line that emits it and its polarisation ("" where none is told apart)."""
+
+    line: str
+    polarisation: str = ""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One jump operator sum_i sqrt(rate_i)|to_i><from_i|, incoherent with every other jump.
+
+    One transition is the usual case; several make one collective operator, whose photons cannot be told apart.
+    transitions: ((from, to), ...); rates_per_ns: as many, in 1/ns (per unit of the drive's intensity if `drive` is named).
+    photon: line that the light belongs to; None for a dark jump.
+    """
+
+    transitions: tuple[tuple[str, str], ...]
+    rates_per_ns: tuple[float, ...]
+    photon: str | None = None
+    polarisation: str = ""
+    drive: str | None = None
+
+    @staticmethod
+    def of(start: str, to: str, rate_per_ns: float, photon: str | None = None, polarisation: str = "", drive: str | None = None) -> Jump:
+        """The jump from one level to one other."""
+        return Jump(((start, to),), (rate_per_ns,), photon, polarisation, drive)
+
+
+@dataclass(frozen=True)
+class Dephasing:
+    """Jump operator sqrt(2 rate)|level><level|: coherences of this level with others decay at `rate_per_ns`."""
+
+    level: str
+    rate_per_ns: float
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """H = (rabi_per_ns / 2)(|upper><lower| e + h.c.), e = 1 or the complex envelope of the named drive.
+
+    between: (lower, upper); the drive's detuning turns the phase of |upper><lower| as exp(-i detuning t).
+    envelope: "field" (one-photon driving, Rabi frequency as the root of power) or "intensity" (effective two-photon driving,
+    linear in power; the phase then turns twice as fast).
+    """
+
+    between: tuple[str, str]
+    rabi_per_ns: float
+    drive: str | None = None
+    envelope: str = "field"
+
+
+@dataclass(frozen=True)
+class Cavity:
+    """One quantised mode: H = sum g (a^dag |to><from| + h.c.) + detuning a^dag a; photons leave at kappa.
+
+    fock: number states 0 .. fock-1. transitions: ((from, to), ...) and one `g_per_ns` for each.
+    detuning_ueV: cavity energy minus the frame's energy of one excitation.
+    """
+
+    name: str
+    fock: int
+    kappa_per_ns: float
+    g_per_ns: tuple[float, ...]
+    transitions: tuple[tuple[str, str], ...]
+    detuning_ueV: float = 0.0
+    photon: str | None = None
+    polarisation: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class HamiltonianOperator:
+    """A Hamiltonian term given as a matrix (rad/ns); with a drive: (matrix e + h.c.) with e its complex envelope."""
+
+    matrix: sp.csr_array
+    drive: str | None = None
+    envelope: str = "field"
+
+
+@dataclass(frozen=True, eq=False)
+class JumpOperator:
+    """A jump operator given as a matrix (root of 1/ns)."""
+
+    matrix: sp.csr_array
+    photon: str | None = None
+    polarisation: str = ""
+    drive: str | None = None
+
+
+class Operators(NamedTuple):
+    """A model written out as matrices on its Hilbert space of dimension n."""
+
+    hamiltonian: sp.csr_array  # (n, n) complex, rad/ns
+    driven: tuple[HamiltonianOperator, ...]  # each enters as matrix * e(t) + h.c.
+    jumps: tuple[JumpOperator, ...]
+    start: np.ndarray  # (n, n) density matrix
+    level_of: np.ndarray  # (n,) index of the level of each basis state
+    top_fock: np.ndarray  # (n,) True where some cavity holds its largest number of photons
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A source: levels (the first is the start unless `start` names another), what couples them and what light they emit.
+
+    groups: names for sets of lines, for example {"pair": ("XX", "X")}.
+    time_resolution_ns: processes faster than this were left out when the model was made (0: none); pulses must be longer.
+    Raises InputError for an unknown level, a rate that is negative or not finite, a cavity with fewer than two number states.
+    """
+
+    levels: tuple[str, ...]
+    start: str | np.ndarray | None = None
+    energies_ueV: Mapping[str, float] = field(default_factory=dict)
+    jumps: tuple[Jump | JumpOperator, ...] = ()
+    couplings: tuple[Coupling | HamiltonianOperator, ...] = ()
+    dephasings: tuple[Dephasing, ...] = ()
+    cavities: tuple[Cavity, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    time_resolution_ns: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that emit light, in order of appearance."""
+        names = [j.photon for j in self.jumps] + [c.photon for c in self.cavities]
+        return tuple(dict.fromkeys(n for n in names if n is not None))
+
+    @property
+    def drives(self) -> tuple[str, ...]:
+        """The drives that the model names, in order of appearance."""
+        names = [c.drive for c in self.couplings] + [j.drive for j in self.jumps]
+        return tuple(dict.fromkeys(n for n in names if n is not None))
+
+    def lines_of(self, label: str | Sequence[str], argument: str = "label") -> tuple[str, ...]:
+        """The lines behind a label: a line, a group, or a list of them (their sum). Raises InputError if nobody emits it."""
+        if not isinstance(label, str):
+            if len(label) == 0:
+                raise bad(argument, "name at least one label", "an empty list", f"choose from {', '.join(map(repr, self.lines))}")
+            return tuple(dict.fromkeys(line for one in label for line in self.lines_of(one, argument)))
+        if label in self.groups:
+            return tuple(line for line in self.groups[label] if line in self.lines) or self._nobody(label, argument)
+        return (label,) if label in self.lines else self._nobody(label, argument)
+
+    def _nobody(self, label: str, argument: str) -> tuple[str, ...]:
+        raise unknown(argument + " (a label that the source emits)", label, [*self.lines, *self.groups])
+
+    def with_more_fock(self, by: int = 1) -> Model:
+        """The same model with `by` more number states in every cavity."""
+        if isinstance(self.start, np.ndarray):
+            raise bad("Model.start", "be a level name for a model with cavities", "a matrix", "name the level; cavities start empty")
+        return replace(self, cavities=tuple(replace(c, fock=c.fock + by) for c in self.cavities))
+
+    def operators(self) -> Operators:
+        """All operators as sparse matrices on (level) x (Fock) x ..."""
+        return _write_out(self)
+
+    def first_rabi_per_ns(self, drive: str) -> float:
+        """Rabi frequency of the first-listed coupling of a drive at unit envelope, in rad/ns; 0 if it drives none."""
+        for c in self.couplings:
+            if c.drive == drive:
+                if isinstance(c, Coupling):
+                    return abs(c.rabi_per_ns)
+                return 2.0 * float(np.max(np.abs(c.matrix.toarray())))
+        return 0.0
+
+    def to_qutip(self) -> QutipModel:
+        """The model as QuTiP objects: H in rad/ns, jump operators, start state, and the driven terms by name of drive."""
+        import qutip
+
+        ops = self.operators()
+        dims = [[len(self.levels), *(c.fock for c in self.cavities)]] * 2
+        dims = [[d for d in side if d > 1] or [1] for side in dims]
+
+        def q(m: Any) -> qutip.Qobj:
+            return qutip.Qobj(sp.csr_matrix(m), dims=dims)
+
+        driven = tuple((d.drive, d.envelope, q(d.matrix)) for d in ops.driven)
+        channels: dict[str, list[int]] = {}
+        for k, j in enumerate(ops.jumps):
+            if j.photon is not None:
+                channels.setdefault(j.photon, []).append(k)
+        return QutipModel(q(ops.hamiltonian), driven, [q(j.matrix) for j in ops.jumps], [j.drive for j in ops.jumps], channels, q(ops.start))
+
+
+class QutipModel(NamedTuple):
+    """What `Model.to_qutip` returns."""
+
+    H: qutip.Qobj
+    """Static Hamiltonian, rad/ns."""
+    driven: tuple[tuple[str, str, qutip.Qobj], ...]
+    """(drive, "field" or "intensity", A): the Hamiltonian also holds A e(t) + h.c. with e the drive's complex envelope."""
+    c_ops: list[qutip.Qobj]
+    """Jump operators, root of 1/ns (per root of the drive's intensity where `c_drives` names one)."""
+    c_drives: list[str | None]
+    channels: dict[str, list[int]]
+    """{line: indices into c_ops}."""
+    start: qutip.Qobj
+    """Density matrix of the start state."""
+
+
+def check(model: Model) -> None:
+    """Raise InputError at the first thing in a model that makes no sense."""
+    levels = model.levels
+    if isinstance(levels, str) or len(levels) == 0:
+        raise bad("levels", "be a list of at least one name", repr(levels), 'for example ["G", "X"]')
+    for name in levels:
+        if not isinstance(name, str) or not name:
+            raise bad("levels", "hold non-empty names", repr(name), 'for example ["G", "X"]')
+        if levels.count(name) > 1:
+            raise bad("levels", "name each level once", f"{name!r} {levels.count(name)} times", "rename one of them")
+
+    def level(argument: str, name: str) -> None:
+        if name not in levels:
+            raise unknown(argument, name, levels)
+
+    if isinstance(model.start, str):
+        level("start", model.start)
+    for name, energy in model.energies_ueV.items():
+        level("energy_ueV", name)
+        number(f"energy_ueV.{name}", energy, unit="ueV")
+    for i, j in enumerate(model.jumps):
+        if isinstance(j, JumpOperator):
+            continue
+        if len(j.transitions) == 0 or len(j.transitions) != len(j.rates_per_ns):
+            raise bad(f"jump[{i}].rates_per_ns", f"hold one rate for each of the {len(j.transitions)} transitions (at least one)", list(j.rates_per_ns))
+        if len(set(j.transitions)) < len(j.transitions):
+            raise bad(f"jump[{i}].transitions", "name each transition once", list(j.transitions), "add the amplitudes into one rate")
+        for (a, b), rate in zip(j.transitions, j.rates_per_ns, strict=True):
+            level(f"jump[{i}].from", a)
+            level(f"jump[{i}].to", b)
+            if a == b:
+                raise bad(f"jump[{i}]", "join two different levels", f"{a!r} -> {b!r}", "use [[dephasing]] for a process that keeps the level")
+            number(f"jump[{i}] {a}->{b} rate_per_ns", rate, low=0.0, unit="1/ns")
+    for i, c in enumerate(model.couplings):
+        if c.envelope not in ("field", "intensity"):
+            raise unknown(f"coupling[{i}].envelope", c.envelope, ["field", "intensity"])
+        if isinstance(c, HamiltonianOperator):
+            continue
+        for name in c.between:
+            level(f"coupling[{i}].between", name)
+        if len(c.between) != 2 or c.between[0] == c.between[1]:
+            raise bad(f"coupling[{i}].between", "name two different levels", list(c.between))
+        number(f"coupling[{i}].rabi_per_ns", c.rabi_per_ns, unit="rad/ns")
+    for i, d in enumerate(model.dephasings):
+        level(f"dephasing[{i}].level", d.level)
+        number(f"dephasing[{i}].rate_per_ns", d.rate_per_ns, low=0.0, unit="1/ns")
+    names = [c.name for c in model.cavities]
+    for i, cav in enumerate(model.cavities):
+        if names.count(cav.name) > 1:
+            raise bad(f"cavity[{i}].name", "differ from the other cavities' names", repr(cav.name), "rename one of them")
+        if isinstance(cav.fock, bool) or not isinstance(cav.fock, int) or cav.fock < 2:
+            raise bad(f"cavity[{i}].fock", "be a whole number >= 2 (number states 0 .. fock-1)", cav.fock)
+        number(f"cavity[{i}].kappa_per_ns", cav.kappa_per_ns, low=0.0, unit="1/ns")
+        number(f"cavity[{i}].detuning_ueV", cav.detuning_ueV, unit="ueV")
+        if len(cav.g_per_ns) != len(cav.transitions):
+            raise bad(f"cavity[{i}].g_per_ns", f"be one number or hold one for each of the {len(cav.transitions)} transitions", list(cav.g_per_ns))
+        for (a, b), g in zip(cav.transitions, cav.g_per_ns, strict=True):
+            level(f"cavity[{i}].transitions from", a)
+            level(f"cavity[{i}].transitions to", b)
+            number(f"cavity[{i}].g_per_ns", g, unit="rad/ns")
+            if a == b:
+                raise bad(f"cavity[{i}].transitions", "join two different levels", f"{a!r} -> {b!r}")
+    for group, members in model.groups.items():
+        if group in model.lines:
+            raise bad(f"groups.{group}", "differ from every line's name", repr(group), "rename the group")
+        if not members:
+            raise bad(f"groups.{group}", "hold at least one line", "nothing")
+    number("time_resolution_ns", model.time_resolution_ns, low=0.0, unit="ns")
+
+
+def _write_out(model: Model) -> Operators:
+    """Assemble every operator of the model. Symbolic terms act on the level; each cavity adds a tensor factor."""
+    n_levels = len(model.levels)
+    focks = [c.fock for c in model.cavities]
+    n_fock = math.prod(focks)
+    index = {name: i for i, name in enumerate(model.levels)}
+
+    def on_level(entries: Sequence[tuple[str, str, complex]]) -> sp.csr_array:
+        """sum value |row><column| on the levels, identity on the modes."""
+        rows = [index[a] for a, _, _ in entries]
+        columns = [index[b] for _, b, _ in entries]
+        m = sp.coo_array(([v for _, _, v in entries], (rows, columns)), shape=(n_levels, n_levels), dtype=complex).tocsr()
+        return sp.kron(m, sp.eye_array(n_fock), format="csr")
+
+    def annihilate(k: int) -> sp.csr_array:
+        """a of cavity k on the whole space."""
+        before = n_levels * math.prod(focks[:k])
+        after = math.prod(focks[k + 1 :])
+        a = sp.diags_array(np.sqrt(np.arange(1.0, focks[k])), offsets=1, shape=(focks[k], focks[k]))
+        return sp.kron(sp.kron(sp.eye_array(before), a), sp.eye_array(after), format="csr").astype(complex)
+
+    h = on_level([(name, name, e / HBAR_UEV_NS) for name, e in model.energies_ueV.items()])
+    driven: list[HamiltonianOperator] = []
+    for c in model.couplings:
+        if isinstance(c, HamiltonianOperator):
+            if c.drive is None:
+                h = h + c.matrix
+            else:
+                driven.append(c)
+            continue
+        lower, upper = c.between
+        raising = on_level([(upper, lower, c.rabi_per_ns / 2)])
+        if c.drive is None:
+            h = h + raising + raising.conj().T
+        else:
+            driven.append(HamiltonianOperator(raising, c.drive, c.envelope))
+
+    jumps: list[JumpOperator] = []
+    for j in model.jumps:
+        if isinstance(j, JumpOperator):
+            jumps.append(j)
+            continue
+        m = on_level([(b, a, math.sqrt(r)) for (a, b), r in zip(j.transitions, j.rates_per_ns, strict=True)])
+        jumps.append(JumpOperator(m, j.photon, j.polarisation, j.drive))
+    for d in model.dephasings:
+        jumps.append(JumpOperator(on_level([(d.level, d.level, math.sqrt(2 * d.rate_per_ns))])))
+    for k, cav in enumerate(model.cavities):
+        a = annihilate(k)
+        h = h + (cav.detuning_ueV / HBAR_UEV_NS) * (a.conj().T @ a)
+        for (upper, lower), g in zip(cav.transitions, cav.g_per_ns, strict=True):
+            emit = a.conj().T @ on_level([(lower, upper, g)])
+            h = h + emit + emit.conj().T
+        jumps.append(JumpOperator((math.sqrt(cav.kappa_per_ns) * a).tocsr(), cav.photon, cav.polarisation))
+
+    n = n_levels * n_fock
+    if isinstance(model.start, np.ndarray):
+        start = np.asarray(model.start, dtype=complex)
+    else:
+        start = np.zeros((n, n), dtype=complex)
+        vacuum = index[model.levels[0] if model.start is None else model.start] * n_fock
+        start[vacuum, vacuum] = 1.0
+    level_of = np.repeat(np.arange(n_levels), n_fock)
+    occupation = np.array(np.unravel_index(np.arange(n_fock), focks)) if focks else np.zeros((0, 1), dtype=int)
+    top = np.any(occupation == (np.array(focks, dtype=int)[:, None] - 1), axis=0) if focks else np.zeros(1, dtype=bool)
+    return Operators(h.tocsr(), tuple(driven), tuple(jumps), start, level_of, np.tile(top, n_levels))

@@ -1,0 +1,32 @@
+"""Every definition of photon statistics, written once, for both pictures.
+
+`continuous`: populations, flux, g2(tau), g3 in the steady state. `pulsed`: photon numbers, moments and side peaks under pulses.
+`figures`: what is read off photon-number distributions and moments. Losses enter as weights of the jumps; detectors live elsewhere.
+"""
+
+from qdot.statistics.continuous import SteadyLight, steady_light
+from qdot.statistics.figures import (
+    event_fraction_of_pairs,
+    g2_zero,
+    g3_zero,
+    mean_photons,
+    pair_share_of_multiphotons,
+    photon_fraction_in_pairs,
+)
+from qdot.statistics.pulsed import factorial_moments, period_correlations, periodic_state, photon_probabilities, profile
+
+__all__ = [
+    "SteadyLight",
+    "event_fraction_of_pairs",
+    "factorial_moments",
+    "g2_zero",
+    "g3_zero",
+    "mean_photons",
+    "pair_share_of_multiphotons",
+    "period_correlations",
+    "periodic_state",
+    "photon_fraction_in_pairs",
+    "photon_probabilities",
+    "profile",
+    "steady_light",
+]
