@@ -250,3 +250,33 @@ def _verdict_tables(rows: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
                 cells = [_number(row[k]) for k in ("quantity", "stage", "published", "uncertainty", "computed", "verdict")]
                 table.add_row(*cells, "yes" if row.get("required") else "no", _number(row["status"]), _number(row["source"]))
         yield table
+
+
+def describe_emitters() -> list[dict[str, Any]]:
+    """Every emitter with its parameters, as plain values; None for a bound that is infinite."""
+    from qdot import emitters
+
+    return [
+        {
+            "emitter": kind.__name__,
+            "meaning": (kind.__doc__ or "").strip().splitlines()[0],
+            "parameters": [
+                {**p._asdict(), "low": _bound(p.low), "high": _bound(p.high), "default": p.default if isinstance(p.default, bool | int) else _bound(p.default)}
+                for p in kind.parameters()
+            ],
+        }
+        for kind in emitters.ALL
+    ]
+
+
+def _bound(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _emitter_tables(described: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
+    for one in described:
+        table = _table(f"{one['emitter']}: {one['meaning']}", "parameter", "default", "unit", "from", "to", "meaning", "source of the default")
+        for p in one["parameters"]:
+            limits = [_number(p["low"]), "inf" if p["high"] is None else _number(p["high"])]
+            table.add_row(p["name"], _number(p["default"]), p["unit"], *limits, p["meaning"], p["source"])
+        yield table

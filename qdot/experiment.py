@@ -22,7 +22,7 @@ from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
 from qdot.model import Channel, Model
 from qdot.results import Curve, JointPhotonNumbers, Number, PhotonNumbers
-from qdot.statistics import SteadyLight, factorial_moments, period_correlations, periodic_state, photon_probabilities, profile, steady_light
+from qdot.statistics import PulsedLight, SteadyLight, pulsed_light, steady_light
 
 T = TypeVar("T")
 Label = str | Sequence[str]
@@ -189,10 +189,11 @@ class Experiment:
         what = " or ".join("{" + ", ".join(n) + "}" for n in names) if names else "several (a superposition is trapped, or a rate is too small to tell)"
         return bad("the steady state", "be unique from the start state", f"one that ends in {what}", "add the missing transition, remove one branch or choose another start")
 
-    def _measure(self, key: str, runs: Sequence[np.ndarray], what: str, curve: bool = False) -> tuple[np.ndarray, float]:
-        """(values, bound) of several calculations of one quantity; raises InputError where the bound is above the tolerance.
+    def _measure(self, key: str, runs: Sequence[np.ndarray], what: str) -> tuple[np.ndarray, float]:
+        """(values, bound) of several calculations of one quantity; raises InputError where the error is above the tolerance.
 
-        curve: where the generator is not Metzler, the tolerance applies to the error over the largest value of the curve.
+        The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
+        applies to the error over the largest value of the curve.
         """
         value = np.asarray(runs[0], dtype=float)
         floor = np.maximum(np.abs(value), self.atol)
@@ -200,7 +201,7 @@ class Experiment:
         cut = 2.0 * np.abs(runs[2] - value) if len(runs) > 2 else np.zeros_like(value)
         bound = float(np.max((numeric + cut) / floor + 4 * EPS, initial=0.0))
         asked = bound
-        if curve:
+        if self.timeline.generator.picture == "lindblad":
             asked = float(np.max(numeric + cut, initial=0.0) / max(float(np.max(floor, initial=0.0)), self.atol))
         if not np.all(np.isfinite(value)) or not asked <= self.rtol:
             if float(np.max(cut / floor, initial=0.0)) > 0.5 * asked:
@@ -224,16 +225,16 @@ class Experiment:
     def populations(self) -> dict[str, Number]:
         """{level: population}: steady state (continuous) or at the period start, before any pulse there (train); light traced out."""
         if self.period_ns is not None:
-            runs = [t.generator.levels[:, keep] @ x for t, (keep, _, x) in zip([t for t, _ in self._variants], self._periodic, strict=True)]
+            runs = [p.populations() for p in self._pulsed]
         else:
             runs = [s.populations() for s in self._continuous("populations", "give the train a period_ns: after a single pulse they depend on time")]
         values, bound = self._measure("populations", runs, "populations")
         return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
 
     @cached_property
-    def _periodic(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _pulsed(self) -> list[PulsedLight]:
         try:
-            return [periodic_state(t, stretch) for t, stretch in self._variants]
+            return [pulsed_light(t, stretch) for t, stretch in self._variants]
         except NotUnique as e:
             raise self._not_unique(e) from None
 
@@ -271,7 +272,7 @@ class Experiment:
         self._lit(a, first)
         self._lit(b, second)
         runs = [s.g2(tau, a, b) for s in steady]
-        values, bound = self._measure("g2", runs, f"g2 of {first} and {second}", curve=not steady[0].is_entrywise)
+        values, bound = self._measure("g2", runs, f"g2 of {first} and {second}")
         return Curve("tau_ns", tau, values, bound, f"g2({_name(first)}, {_name(second)})", self.stages[-1])
 
     def g3(self, tau1_ns: Any, tau2_ns: Any, label: Label | tuple[Label, Label, Label]) -> Curve:
@@ -288,7 +289,7 @@ class Experiment:
         for light, one in zip(lights, three, strict=True):
             self._lit(light, one)
         runs = [s.g3(tau1.ravel(), tau2.ravel(), *lights) for s in steady]
-        values, bound = self._measure("g3", runs, "g3", curve=not steady[0].is_entrywise)
+        values, bound = self._measure("g3", runs, "g3")
         return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(_name(one) for one in three)})", self.stages[-1], tau2)
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
@@ -318,12 +319,10 @@ class Experiment:
         if not self.is_pulsed and any(isinstance(d, CW) for d in self.drives):
             raise bad(what, "be asked of a pulsed drive, or of a decay without any drive", "a continuous drive", "ask for g2 and flux")
 
-    def _run(self, compute: Callable[[Timeline, float], T], what: str) -> list[T]:
+    def _run(self, compute: Callable[[PulsedLight], T], what: str) -> list[T]:
         self._countable(what)
         try:
-            return [compute(t, stretch) for t, stretch in self._variants]
-        except NotUnique as e:
-            raise self._not_unique(e) from None
+            return [compute(p) for p in self._pulsed]
         except Endless:
             raise bad(
                 f"{what} after a single pulse",
@@ -333,7 +332,7 @@ class Experiment:
             ) from None
 
     def _moments(self, light: Mapping[Channel, float]) -> list[np.ndarray]:
-        return self._run(lambda t, s: factorial_moments(t, light, s), "photon_numbers")
+        return self._run(lambda p: p.factorial_moments(light), "photon_numbers")
 
     def photon_numbers(self, label: Label, max: int = 6, stage: str | None = None) -> PhotonNumbers:  # noqa: A002
         """P(0..max) of a label and every figure read off it, at a stage (default: the last of the collection).
@@ -347,7 +346,7 @@ class Experiment:
         moments = self._moments(light)
         if not any(light.values()) or not moments[0][1] > 0.0:
             raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check the drive, the start state and the collection")
-        runs = self._run(lambda t, s: photon_probabilities(t, [light], [np.maximum(top, 2)], s), "photon_numbers")
+        runs = self._run(lambda p: p.probabilities([light], [np.maximum(top, 2)]), "photon_numbers")
         probabilities, bound = self._measure("photon_numbers", [r[: top + 1] for r in runs], f"P(n) of {label}")
         errors = {"photon_numbers": bound}
         figures: dict[str, float] = {}
@@ -382,7 +381,7 @@ class Experiment:
         shared = set(lights[0]) & set(lights[1])
         if shared:
             raise bad("labels", "share no line", " and ".join(_name(one) for one in labels), "count each photon once")
-        runs = self._run(lambda t, s: photon_probabilities(t, lights, [top, top], s), "photon_numbers")
+        runs = self._run(lambda p: p.probabilities(lights, [top, top]), "photon_numbers")
         probabilities, bound = self._measure("photon_numbers", runs, f"P(n, m) of {labels}")
         both = self._moments({**lights[0], **lights[1]})
         singles = [self._moments(light) for light in lights]
@@ -392,7 +391,7 @@ class Experiment:
         cross = [0.5 * (s[2] - a[2] - b[2]) / (a[1] * b[1]) if a[1] * b[1] > 0 else np.nan for s, a, b in zip(both, *singles, strict=True)]
         value = float("nan")
         if np.isfinite(cross[0]):
-            measured, errors["cross_g2_zero"] = self._measure("cross_g2_zero", [np.array([c]) for c in cross], "cross_g2_zero", curve=True)
+            measured, errors["cross_g2_zero"] = self._measure("cross_g2_zero", [np.array([c]) for c in cross], "cross_g2_zero")
             value = float(measured[0])
         return JointPhotonNumbers((_name(labels[0]), _name(labels[1])), stage, self.window, probabilities, means, value, errors)
 
@@ -406,7 +405,7 @@ class Experiment:
         moments = self._moments(light)
         if not moments[0][1] > 0.0:
             raise bad(f"label {label!r}", "emit light under this drive", "mean photon number 0", "check the drive and the collection")
-        runs = self._run(lambda t, s: period_correlations(t, light, count, s), "side_peaks")
+        runs = self._run(lambda p: p.correlations(light, count), "side_peaks")
         values, bound = self._measure("side_peaks", [r / m[1] ** 2 for r, m in zip(runs, moments, strict=True)], "side_peaks")
         return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({_name(label)})", stage or self.stages[-1])
 
@@ -417,8 +416,8 @@ class Experiment:
         if t.ndim != 1 or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(t > limit):
             raise bad("t_ns", f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the period")
         light = self._light(label, stage)
-        runs = self._run(lambda tl, s: profile(tl, light, t, s), "emission_profile")
-        values, bound = self._measure("emission_profile", runs, "emission_profile", curve=True)
+        runs = self._run(lambda p: p.profile(light, t), "emission_profile")
+        values, bound = self._measure("emission_profile", runs, "emission_profile")
         return Curve("t_ns", t, values, bound, f"flux({_name(label)})", stage or self.stages[-1])
 
 

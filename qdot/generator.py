@@ -8,7 +8,7 @@ Im rho_ij for i < j; a Lindblad equation is real in these coordinates, and whate
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -28,14 +28,15 @@ Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon
 class Generator:
     """The linear system of one model in one picture; every matrix is a real csr array of shape (d, d), 1/ns.
 
-    static: S; driven: {(drive, part): D}; jumps: {channel: J}, driven_jumps: {(drive, channel): J}, both contained in S and D.
+    silent: S without the jumps that emit; driven: {(drive, part): D} likewise; jumps: {channel: J}, driven_jumps: {(drive, channel): J}.
+    Keeping them apart leaves S - J exact: no entry is the difference of two rounded ones.
     trace: (d,) row of total probability; start: (d,); levels: (number of levels, d) rows of populations, light traced out;
     top_fock: (d,) True for populations in which some cavity is full.
     """
 
     picture: Picture
     model: Model
-    static: sp.csr_array
+    silent: sp.csr_array
     driven: Mapping[tuple[str, Part], sp.csr_array]
     jumps: Mapping[Channel, sp.csr_array]
     driven_jumps: Mapping[tuple[str, Channel], sp.csr_array]
@@ -43,6 +44,11 @@ class Generator:
     start: np.ndarray
     levels: np.ndarray
     top_fock: np.ndarray
+
+    @property
+    def static(self) -> sp.csr_array:
+        """S, with every undriven jump."""
+        return sum(self.jumps.values(), self.silent).tocsr()
 
     @property
     def dimension(self) -> int:
@@ -82,8 +88,8 @@ def rate(model: Model, ops: Operators | None = None) -> Generator:
         w = abs(j.matrix).power(2).tocsr()
         w.setdiag(0.0)
         w.eliminate_zeros()
-        flow = (w - sp.diags_array(np.asarray(w.sum(axis=0)).ravel())).tocsr()
-        static = _file(j, flow, w, static, driven, jumps, driven_jumps)
+        leave = sp.diags_array(np.asarray(w.sum(axis=0)).ravel()).tocsr()
+        static = _file(j, leave, w, static, driven, jumps, driven_jumps)
     return Generator(
         "rate", model, static.tocsr(), driven, jumps, driven_jumps, np.ones(n), np.diag(ops.start).real.copy(), _level_rows(ops, n), ops.top_fock.copy()
     )
@@ -120,7 +126,7 @@ def lindblad(model: Model, ops: Operators | None = None) -> Generator:
         arrive = real(sp.kron(c, c.conj()).tocsr())
         square = (c.conj().T @ c).tocsr()
         leave = real((0.5 * (sp.kron(square, eye) + sp.kron(eye, square.T))).tocsr())
-        static = _file(j, (arrive - leave).tocsr(), arrive, static, driven, jumps, driven_jumps)
+        static = _file(j, leave, arrive, static, driven, jumps, driven_jumps)
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
@@ -132,25 +138,26 @@ def lindblad(model: Model, ops: Operators | None = None) -> Generator:
 
 def _file(
     j: JumpOperator,
-    flow: sp.csr_array,
+    leave: sp.csr_array,
     arrive: sp.csr_array,
-    static: sp.csr_array,
+    silent: sp.csr_array,
     driven: dict[tuple[str, Part], sp.csr_array],
     jumps: dict[Channel, sp.csr_array],
     driven_jumps: dict[tuple[str, Channel], sp.csr_array],
 ) -> sp.csr_array:
-    """Put one jump where it belongs; returns the static part with it, if it is static."""
+    """Put one jump, arrival minus departure, where it belongs; returns the silent static part with what it adds."""
     channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
+    quiet = (-leave if channel is not None else arrive - leave).tocsr()
     if j.drive is None:
         if channel is not None:
             jumps[channel] = jumps[channel] + arrive if channel in jumps else arrive
-        return static + flow
+        return silent + quiet
     key: tuple[str, Part] = (j.drive, "intensity")
-    driven[key] = driven[key] + flow if key in driven else flow
+    driven[key] = driven[key] + quiet if key in driven else quiet
     if channel is not None:
         where = (j.drive, channel)
         driven_jumps[where] = driven_jumps[where] + arrive if where in driven_jumps else arrive
-    return static
+    return silent
 
 
 def _level_rows(ops: Operators, n: int) -> np.ndarray:
@@ -191,13 +198,13 @@ def _coordinates(n: int) -> tuple[sp.csr_array, sp.csr_array]:
 class Stretch:
     """A stretch of time with the same terms throughout: static matrices, or some multiplied by Taylor series.
 
-    generator: (d, d) constant part; jumps: its part that emits, by channel; driven: [(matrix, {channel: emitting part}, series)].
-    An instant has duration 0 and acts as exp(generator).
+    silent: (d, d) constant part without emission; jumps: the part that emits, by channel; driven: the same twice over for each term
+    that a Taylor series multiplies. An instant has duration 0 and acts as exp(silent + jumps).
     """
 
     start_ns: float
     end_ns: float
-    generator: sp.csr_array
+    silent: sp.csr_array
     jumps: Mapping[Channel, sp.csr_array]
     driven: tuple[tuple[Driven, Mapping[Channel, sp.csr_array]], ...] = ()
     feature_ns: float = math.inf
@@ -217,34 +224,35 @@ class Timeline:
     period_ns: float | None
     is_pulsed: bool
 
+    def mapped(self, change: Callable[[sp.csr_array], sp.csr_array]) -> Timeline:
+        """The same timeline with every matrix replaced."""
+
+        def light(jumps: Mapping[Channel, sp.csr_array]) -> dict[Channel, sp.csr_array]:
+            return {c: change(j) for c, j in jumps.items()}
+
+        def stretch(s: Stretch) -> Stretch:
+            driven = tuple((Driven(change(d.matrix), d.series), light(jumps)) for d, jumps in s.driven)
+            return replace(s, silent=change(s.silent), jumps=light(s.jumps), driven=driven)
+
+        return replace(self, stretches=tuple(stretch(s) for s in self.stretches), rest=stretch(self.rest))
+
     def jittered(self, relative: float, rng: np.random.Generator) -> Timeline:
-        """The same timeline with every matrix entry moved by about `relative` of itself: how much do rounded inputs matter?"""
+        """The same timeline with every matrix entry moved by `relative` of itself, up or down: how much do rounded inputs matter?"""
 
         def move(m: sp.csr_array) -> sp.csr_array:
             m = m.copy()
             m.data = m.data * (1.0 + relative * rng.choice([-1.0, 1.0], size=m.data.shape))
             return m
 
-        def moved(s: Stretch) -> Stretch:
-            driven = tuple((Driven(move(d.matrix), d.series), {c: move(j) for c, j in light.items()}) for d, light in s.driven)
-            return replace(s, generator=move(s.generator), jumps={c: move(j) for c, j in s.jumps.items()}, driven=driven)
-
-        return replace(self, stretches=tuple(moved(s) for s in self.stretches), rest=moved(self.rest))
+        return self.mapped(move)
 
     def matrices(self) -> list[sp.csr_array]:
         """Every matrix that ever acts."""
-        found = [self.rest.generator]
-        for s in self.stretches:
-            found.append(s.generator)
-            found.extend(d.matrix for d, _ in s.driven)
-        return found
-
-    def emitting(self, channels: Sequence[Channel]) -> list[sp.csr_array]:
-        """Every matrix that puts a photon into one of the channels."""
-        found = []
+        found: list[sp.csr_array] = []
         for s in (self.rest, *self.stretches):
-            for jumps in (s.jumps, *(j for _, j in s.driven)):
-                found.extend(jumps[c] for c in channels if c in jumps)
+            found += [s.silent, *s.jumps.values()]
+            for d, jumps in s.driven:
+                found += [d.matrix, *jumps.values()]
         return found
 
 
@@ -338,7 +346,7 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None)
         picture = "rate" if is_incoherent(ops) else "lindblad"
     generator = rate(model, ops) if picture == "rate" else lindblad(model, ops)
 
-    static, jumps = generator.static, dict(generator.jumps)
+    static, jumps = generator.silent, dict(generator.jumps)
     for d in steady:
         static, jumps = _add_steady(generator, d, static, jumps)
     pulses = [d for d in drives if isinstance(d, Pulse)]

@@ -250,8 +250,8 @@ def from_table(table: Mapping[str, Any], where: str = "") -> Scenario:
 def run(scenario: Scenario) -> dict[str, Any]:
     """Compute what the scenario asks for: one dictionary of plain floats, lists and dictionaries, ready for JSON.
 
-    Keys: stage, window, populations, flux_per_ns, g2, photon_numbers and its figures, side_peaks (those asked for), error_bound and errors by key.
-    Raises InputError for what the model cannot answer, for example a count of photons that diverges.
+    Keys: stage, populations, flux_per_ns, g2, photon_numbers with its window and figures, side_peaks (those asked for), error_bound and errors by key.
+    A figure that is 0/0 is None. Raises InputError for what the model cannot answer, for example a count of photons that diverges.
     """
     ask = scenario.compute
     result: dict[str, Any] = {"stage": STAGE}
@@ -315,9 +315,8 @@ def _run_photon_numbers(experiment: Experiment, label: str | tuple[str, ...], mo
     numbers = experiment.photon_numbers(label, max=most)
     result["window"] = numbers.window
     result["photon_numbers"] = _floats(numbers.probabilities)
-    for name in FIGURES:
-        result[name] = float(getattr(numbers, name))
-    _take_errors(numbers.errors, float(numbers.error_bound), errors)
+    result |= {name: _defined(getattr(numbers, name)) for name in FIGURES}
+    errors |= {key: float(value) for key, value in numbers.errors.items()}
 
 
 def _run_joint(experiment: Experiment, labels: tuple[str | tuple[str, ...], ...], most: int, result: dict[str, Any], errors: dict[str, float]) -> None:
@@ -325,15 +324,13 @@ def _run_joint(experiment: Experiment, labels: tuple[str | tuple[str, ...], ...]
     result["window"] = joint.window
     result["photon_numbers"] = [_floats(row) for row in joint.probabilities]
     result["mean_photons"] = _floats(joint.mean_photons)
-    result["cross_g2_zero"] = float(joint.cross_g2_zero)
-    _take_errors(joint.errors, float(joint.error_bound), errors)
+    result["cross_g2_zero"] = _defined(joint.cross_g2_zero)
+    errors |= {key: float(value) for key, value in joint.errors.items()}
 
 
-def _take_errors(found: Mapping[str, float], bound: float, errors: dict[str, float]) -> None:
-    """Errors under the names they are printed by."""
-    for key, value in found.items():
-        errors["photon_numbers" if key == "probabilities" else key] = float(value)
-    errors.setdefault("photon_numbers", bound)
+def _defined(value: float) -> float | None:
+    """A figure as a plain float; None where it is 0/0, for example the share of pairs among multiphotons where there are none."""
+    return None if math.isnan(value) else float(value)
 
 
 def _label(label: str | Sequence[str]) -> str | tuple[str, ...]:

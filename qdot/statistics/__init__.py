@@ -13,20 +13,17 @@ from qdot.statistics.figures import (
     pair_share_of_multiphotons,
     photon_fraction_in_pairs,
 )
-from qdot.statistics.pulsed import factorial_moments, period_correlations, periodic_state, photon_probabilities, profile
+from qdot.statistics.pulsed import PulsedLight, pulsed_light
 
 __all__ = [
+    "PulsedLight",
     "SteadyLight",
     "event_fraction_of_pairs",
-    "factorial_moments",
     "g2_zero",
     "g3_zero",
     "mean_photons",
     "pair_share_of_multiphotons",
-    "period_correlations",
-    "periodic_state",
     "photon_fraction_in_pairs",
-    "photon_probabilities",
-    "profile",
+    "pulsed_light",
     "steady_light",
 ]

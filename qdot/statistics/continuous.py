@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from qdot.evolve import along, is_metzler, relevant, restrict, steady_state
+from qdot.evolve import NotUnique, along, is_metzler, relevant, restrict, steady_state
 from qdot.generator import Timeline
 from qdot.model import Channel
 
@@ -86,12 +86,9 @@ class SteadyLight:
 
 def steady_light(timeline: Timeline, stretch: float = 1.0) -> SteadyLight:
     """The steady state of a continuous timeline, on the reduced system. Raises evolve.NotUnique with indices into the full x."""
-    from qdot.evolve import NotUnique
-
     g, rest = timeline.generator, timeline.rest
-    emitting = list(rest.jumps.values())
-    keep = relevant([rest.generator, *emitting], g.start != 0, g.trace != 0)
-    generator, trace = restrict(rest.generator, keep), g.trace[keep]
+    keep = relevant([rest.silent, *rest.jumps.values()], g.start != 0, g.trace != 0)
+    generator, trace = restrict(sum(rest.jumps.values(), rest.silent).tocsr(), keep), g.trace[keep]
     try:
         state = steady_state(generator, trace)
     except NotUnique as e:
