@@ -7,7 +7,6 @@ What a command needs is imported when it runs, so that `qdot --help` answers at 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -48,11 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{error.format_message()} (see qdot --help)")  # type: ignore[attr-defined]
     except InputError as error:
         return _refuse(str(error))
-    except BrokenPipeError:
-        _drop_output()
-        return DONE
     except OSError as error:
-        return _refuse(f"{error.filename or 'input or output'} must be a file or folder that can be used, got: {error.strerror}; check its name and permissions")
+        return _refuse(f"{error.filename or 'the output'} must be a file or folder that can be used, got: {error.strerror}; check its name and permissions")
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("qdot: interrupted\n")
         return 130
@@ -67,12 +63,9 @@ def _refuse(message: str) -> int:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from qdot import __version__
 
-        try:
-            _print(f"qdot {version('qdot')}")
-        except PackageNotFoundError:
-            _print("qdot (not installed: run from its source tree)")
+        _print(f"qdot {__version__}")
         raise typer.Exit(DONE)
 
 
@@ -105,7 +98,9 @@ def _run(
 
 @app.command("reproduce")
 def _reproduce(
-    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY ...]", help="Studies to run; all of them if none is named.", show_default=False)] = None,
+    studies: Annotated[
+        list[str] | None, typer.Argument(metavar="[STUDY ...]", help="Studies to run; all of them if none is named.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of measurements that are not shipped.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures; without it none are drawn.", show_default=False)] = None,
@@ -114,6 +109,8 @@ def _reproduce(
     from qdot import study
 
     known = study.names()
+    if not known:
+        raise bad("study", "be at hand", "no folder of studies", "install qdot as a package, or run it from its source tree")
     for name in studies or []:
         if name not in known:
             raise unknown("study", name, known)
@@ -143,11 +140,15 @@ def _emitters(as_json: AsJson = False) -> None:
 
 def _print(text: str) -> None:
     """Standard output, in one piece; a reader that has gone away is not an error."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         _drop_output()
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 def _drop_output() -> None:
@@ -181,9 +182,11 @@ def _tables(tables: Iterable[Table]) -> str:
     """Rich tables as text: as wide as the terminal, or as wide as they need where there is none."""
     from rich.console import Console
 
-    console = Console() if sys.stdout.isatty() else Console(width=200, color_system=None)
+    console = Console() if sys.stdout is not None and sys.stdout.isatty() else Console(width=200, color_system=None)
     with console.capture() as captured:
         for one in tables:
+            console.print(one.title, markup=False, highlight=False)
+            one.title = None
             console.print(one)
     return captured.get()
 
@@ -192,7 +195,7 @@ def _table(title: str, *columns: str) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column)
     return table

@@ -90,9 +90,7 @@ class Pulse(Drive):
             if self.start_ns >= self.period_ns:
                 raise bad(f"{who} start_ns", f"be < period_ns = {self.period_ns:g} ns", self.start_ns, "count it from the start of the period")
         if self.power_uW is not None and self.period_ns is None:
-            raise bad(
-                f"{who} power_uW", "come with period_ns (power is the time average of a train)", "no period", "give pulse_energy_fJ for a single pulse"
-            )
+            raise bad(f"{who} power_uW", "come with period_ns (power is the time average of a train)", "no period", "give pulse_energy_fJ for a single pulse")
 
     @property
     def energy(self) -> float | None:

@@ -45,7 +45,7 @@ def number(argument: str, value: object, low: float = -math.inf, high: float = m
     if high < math.inf:
         limits.append(f"<= {high:g}")
     must = "be a finite number" + (" " + " and ".join(limits) if limits else "") + (f" {unit}" if unit else "")
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, bool | str):
         raise bad(argument, must, repr(value), "write it as a number")
     try:
         x = float(value)  # type: ignore[arg-type]

@@ -150,9 +150,8 @@ class Experiment:
         """{channel: weight} of a label at a stage."""
         eta = self._transmission(stage)
         lines = self.model.lines_of(label, argument)
-        channels = dict.fromkeys(
-            [*(Channel(j.photon, j.polarisation) for j in self.model.jumps if j.photon), *(Channel(c.photon, c.polarisation) for c in self.model.cavities if c.photon)]
-        )
+        emitters = [*self.model.jumps, *self.model.cavities]
+        channels = dict.fromkeys(Channel(e.photon, e.polarisation) for e in emitters if e.photon is not None)
         return {c: eta[c.line] for c in channels if c.line in lines}
 
     # ------------------------------------------------------------------------------------------------------------ errors
@@ -186,14 +185,17 @@ class Experiment:
     def _not_unique(self, e: NotUnique) -> InputError:
         levels = self.timeline.generator.levels
         names = [[self.model.levels[i] for i in np.flatnonzero(levels[:, c].any(axis=1))] for c in e.classes]
-        what = " or ".join("{" + ", ".join(n) + "}" for n in names) if names else "several (a superposition is trapped, or a rate is too small to tell)"
-        return bad("the steady state", "be unique from the start state", f"one that ends in {what}", "add the missing transition, remove one branch or choose another start")
+        ends = (
+            " or ".join("{" + ", ".join(n) + "}" for n in names) if names else "more than one state (a superposition is trapped, or a rate is too slow to tell)"
+        )
+        remedy = "add the missing transition, remove one branch or choose another start"
+        return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}", remedy)
 
-    def _measure(self, key: str, runs: Sequence[np.ndarray], what: str) -> tuple[np.ndarray, float]:
+    def _measure(self, runs: Sequence[np.ndarray], what: str, scale: float = 0.0) -> tuple[np.ndarray, float]:
         """(values, bound) of several calculations of one quantity; raises InputError where the error is above the tolerance.
 
         The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
-        applies to the error over the largest value of the curve.
+        applies to the error over the largest value of the curve, or `scale` where that is larger.
         """
         value = np.asarray(runs[0], dtype=float)
         floor = np.maximum(np.abs(value), self.atol)
@@ -202,7 +204,7 @@ class Experiment:
         bound = float(np.max((numeric + cut) / floor + 4 * EPS, initial=0.0))
         asked = bound
         if self.timeline.generator.picture == "lindblad":
-            asked = float(np.max(numeric + cut, initial=0.0) / max(float(np.max(floor, initial=0.0)), self.atol))
+            asked = float(np.max(numeric + cut, initial=0.0) / max(float(np.max(floor, initial=0.0)), scale))
         if not np.all(np.isfinite(value)) or not asked <= self.rtol:
             if float(np.max(cut / floor, initial=0.0)) > 0.5 * asked:
                 focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
@@ -228,7 +230,7 @@ class Experiment:
             runs = [p.populations() for p in self._pulsed]
         else:
             runs = [s.populations() for s in self._continuous("populations", "give the train a period_ns: after a single pulse they depend on time")]
-        values, bound = self._measure("populations", runs, "populations")
+        values, bound = self._measure(runs, "populations")
         return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
 
     @cached_property
@@ -249,7 +251,7 @@ class Experiment:
             steady = self._continuous("flux_per_ns", "give the train a period_ns: a single pulse has a number of photons, not a flux")
             light = self._light(label, stage)
             runs = [np.array([s.flux(light)]) for s in steady]
-        values, bound = self._measure("flux", runs, f"flux of {label}")
+        values, bound = self._measure(runs, f"flux of {label}")
         return Number(values[0], bound)
 
     def _lit(self, light: Mapping[Channel, float], label: Label) -> None:
@@ -272,7 +274,7 @@ class Experiment:
         self._lit(a, first)
         self._lit(b, second)
         runs = [s.g2(tau, a, b) for s in steady]
-        values, bound = self._measure("g2", runs, f"g2 of {first} and {second}")
+        values, bound = self._measure(runs, f"g2 of {first} and {second}")
         return Curve("tau_ns", tau, values, bound, f"g2({_name(first)}, {_name(second)})", self.stages[-1])
 
     def g3(self, tau1_ns: Any, tau2_ns: Any, label: Label | tuple[Label, Label, Label]) -> Curve:
@@ -289,12 +291,12 @@ class Experiment:
         for light, one in zip(lights, three, strict=True):
             self._lit(light, one)
         runs = [s.g3(tau1.ravel(), tau2.ravel(), *lights) for s in steady]
-        values, bound = self._measure("g3", runs, "g3")
+        values, bound = self._measure(runs, "g3")
         return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(_name(one) for one in three)})", self.stages[-1], tau2)
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
         """g2(0) under continuous drive; under pulses <n(n-1)>/<n>^2 of one label."""
-        if self.is_pulsed or not self.drives and second is None and not self.model.drives and self._decays_only():
+        if self.is_pulsed or (not self.drives and second is None and not self.model.drives and self._decays_only()):
             numbers = self.photon_numbers(label, max=2)
             return Number(numbers.g2_zero, numbers.errors["g2_zero"])
         curve = self.g2([0.0], label, second)
@@ -310,7 +312,7 @@ class Experiment:
         steady = self._continuous("pair_flux_fraction", "ask for photon_numbers, whose photon_fraction_in_pairs is that of the pulses")
         a, b = self._light(first, stage), self._light([*_flat(first), *_flat(second)], stage)
         self._lit(b, [*_flat(first), *_flat(second)])
-        values, bound = self._measure("pair_flux_fraction", [np.array([2 * s.flux(a) / s.flux(b)]) for s in steady], "pair_flux_fraction")
+        values, bound = self._measure([np.array([2 * s.flux(a) / s.flux(b)]) for s in steady], "pair_flux_fraction")
         return Number(values[0], bound)
 
     # ------------------------------------------------------------------------------------------------------------ pulsed
@@ -334,7 +336,7 @@ class Experiment:
     def _moments(self, light: Mapping[Channel, float]) -> list[np.ndarray]:
         return self._run(lambda p: p.factorial_moments(light), "photon_numbers")
 
-    def photon_numbers(self, label: Label, max: int = 6, stage: str | None = None) -> PhotonNumbers:  # noqa: A002
+    def photon_numbers(self, label: Label, max: int = 6, stage: str | None = None) -> PhotonNumbers:
         """P(0..max) of a label and every figure read off it, at a stage (default: the last of the collection).
 
         Train: per period in the periodic steady state. Single pulse, or no drive at all: to infinity, from the start state.
@@ -345,33 +347,31 @@ class Experiment:
         light = self._light(label, stage)
         moments = self._moments(light)
         if not any(light.values()) or not moments[0][1] > 0.0:
-            raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check the drive, the start state and the collection")
+            raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check drive, start state and collection")
         runs = self._run(lambda p: p.probabilities([light], [np.maximum(top, 2)]), "photon_numbers")
-        probabilities, bound = self._measure("photon_numbers", [r[: top + 1] for r in runs], f"P(n) of {label}")
+        probabilities, bound = self._measure([r[: top + 1] for r in runs], f"P(n) of {label}")
         errors = {"photon_numbers": bound}
         figures: dict[str, float] = {}
 
-        def keep(name: str, values: Sequence[float]) -> None:
-            if not np.isfinite(values[0]):
-                figures[name], errors[name] = float("nan"), 0.0
-                return
-            measured, errors[name] = self._measure(name, [np.array([v]) for v in values], f"{name} of {label}")
+        def keep(name: str, values: Sequence[float], scale: float = 0.0) -> None:
+            measured, errors[name] = self._measure([np.array([v]) for v in values], f"{name} of {label}", scale)
             figures[name] = float(measured[0])
 
         keep("mean_photons", [m[1] for m in moments])
-        keep("g2_zero", [m[2] / m[1] ** 2 for m in moments])
-        keep("g3_zero", [m[3] / m[1] ** 3 for m in moments])
+        keep("g2_zero", [m[2] / m[1] ** 2 for m in moments], scale=1.0)
+        keep("g3_zero", [m[3] / m[1] ** 3 for m in moments], scale=1.0)
         keep("photon_fraction_in_pairs", [2 * p[2] / m[1] for p, m in zip(runs, moments, strict=True)])
         keep("event_fraction_of_pairs", [p[2] / (1 - p[0]) for p in runs])
         keep("pair_efficiency", [p[2] for p in runs])
         keep("pair_coincidence_efficiency", [m[2] / 2 for m in moments])
         several = [1 - p[0] - p[1] for p in runs]
         share = runs[0][2] / several[0] if several[0] > 1e-12 else float("nan")
+        figures["pair_share_of_multiphotons"] = float(share)
         return PhotonNumbers(
-            label=_name(label), stage=stage, window=self.window, probabilities=probabilities, pair_share_of_multiphotons=float(share), errors=errors, experiment=self, asked=label, **figures
+            label=_name(label), stage=stage, window=self.window, probabilities=probabilities, errors=errors, experiment=self, asked=label, **figures
         )
 
-    def joint_photon_numbers(self, labels: tuple[Label, Label] = ("XX", "X"), max: int = 6, stage: str | None = None) -> JointPhotonNumbers:  # noqa: A002
+    def joint_photon_numbers(self, labels: tuple[Label, Label] = ("XX", "X"), max: int = 6, stage: str | None = None) -> JointPhotonNumbers:
         """Joint P(n, m) of two labels, both up to max, per period of a train or to infinity after one pulse."""
         top = _count(max)
         if isinstance(labels, str) or len(labels) != 2:
@@ -382,16 +382,16 @@ class Experiment:
         if shared:
             raise bad("labels", "share no line", " and ".join(_name(one) for one in labels), "count each photon once")
         runs = self._run(lambda p: p.probabilities(lights, [top, top]), "photon_numbers")
-        probabilities, bound = self._measure("photon_numbers", runs, f"P(n, m) of {labels}")
+        probabilities, bound = self._measure(runs, f"P(n, m) of {labels}")
         both = self._moments({**lights[0], **lights[1]})
         singles = [self._moments(light) for light in lights]
-        means, mean_bound = self._measure("mean_photons", [np.array([a[1], b[1]]) for a, b in zip(*singles, strict=True)], "mean_photons")
+        means, mean_bound = self._measure([np.array([a[1], b[1]]) for a, b in zip(*singles, strict=True)], "mean_photons")
         errors = {"photon_numbers": bound, "mean_photons": mean_bound}
         # <n m> = [<N(N-1)> - <n(n-1)> - <m(m-1)>] / 2 with N = n + m
         cross = [0.5 * (s[2] - a[2] - b[2]) / (a[1] * b[1]) if a[1] * b[1] > 0 else np.nan for s, a, b in zip(both, *singles, strict=True)]
         value = float("nan")
         if np.isfinite(cross[0]):
-            measured, errors["cross_g2_zero"] = self._measure("cross_g2_zero", [np.array([c]) for c in cross], "cross_g2_zero")
+            measured, errors["cross_g2_zero"] = self._measure([np.array([c]) for c in cross], "cross_g2_zero")
             value = float(measured[0])
         return JointPhotonNumbers((_name(labels[0]), _name(labels[1])), stage, self.window, probabilities, means, value, errors)
 
@@ -406,7 +406,7 @@ class Experiment:
         if not moments[0][1] > 0.0:
             raise bad(f"label {label!r}", "emit light under this drive", "mean photon number 0", "check the drive and the collection")
         runs = self._run(lambda p: p.correlations(light, count), "side_peaks")
-        values, bound = self._measure("side_peaks", [r / m[1] ** 2 for r, m in zip(runs, moments, strict=True)], "side_peaks")
+        values, bound = self._measure([r / m[1] ** 2 for r, m in zip(runs, moments, strict=True)], "side_peaks")
         return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({_name(label)})", stage or self.stages[-1])
 
     def emission_profile(self, t_ns: Any, label: Label, stage: str | None = None) -> Curve:
@@ -417,7 +417,7 @@ class Experiment:
             raise bad("t_ns", f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the period")
         light = self._light(label, stage)
         runs = self._run(lambda p: p.profile(light, t), "emission_profile")
-        values, bound = self._measure("emission_profile", runs, "emission_profile")
+        values, bound = self._measure(runs, "emission_profile")
         return Curve("t_ns", t, values, bound, f"flux({_name(label)})", stage or self.stages[-1])
 
 

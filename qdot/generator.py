@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from qdot.drive import CW, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
 from qdot.evolve import Driven
-from qdot.model import Channel, HamiltonianOperator, JumpOperator, Model, Operators
+from qdot.model import HBAR_UEV_NS, Channel, HamiltonianOperator, JumpOperator, Model, Operators
 
 Picture = Literal["rate", "lindblad"]
 Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon_im"]
@@ -48,7 +48,7 @@ class Generator:
     @property
     def static(self) -> sp.csr_array:
         """S, with every undriven jump."""
-        return sum(self.jumps.values(), self.silent).tocsr()
+        return sp.csr_array(sum(self.jumps.values(), self.silent))
 
     @property
     def dimension(self) -> int:
@@ -78,7 +78,8 @@ def rate(model: Model, ops: Operators | None = None) -> Generator:
     """
     ops = model.operators() if ops is None else ops
     if not is_incoherent(ops):
-        raise bad("picture", "be 'lindblad' for a model with coherent terms (couplings, cavities or jumps that see a coherence)", "'rate'", "set picture = 'lindblad'")
+        coherent = "be 'lindblad' for a model with coherent terms (couplings, cavities or jumps that see a coherence)"
+        raise bad("picture", coherent, "'rate'", "set picture = 'lindblad'")
     n = ops.start.shape[0]
     static = sp.csr_array((n, n))
     driven: dict[tuple[str, Part], sp.csr_array] = {}
@@ -331,7 +332,7 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None)
     pulses = [d for d in drives if isinstance(d, Pulse)]
     period = _period(pulses)
     for p in pulses:
-        if model.time_resolution_ns > 0 and p.length_ns > 0 and _fwhm(p) <= model.time_resolution_ns or (model.time_resolution_ns > 0 and p.length_ns == 0):
+        if 0 < model.time_resolution_ns >= _fwhm(p):
             raise bad(
                 f"drive {p.name!r}",
                 f"be longer than {model.time_resolution_ns:g} ns, the time resolution of a source without hot levels",
@@ -388,12 +389,8 @@ def _period(pulses: Sequence[Pulse]) -> float | None:
     return period
 
 
-def _split(
-    model: Model, ops: Operators, drives: Sequence[Drive], left: Mapping[tuple[int, str], float]
-) -> tuple[Model, Operators, list[Drive]]:
+def _split(model: Model, ops: Operators, drives: Sequence[Drive], left: Mapping[tuple[int, str], float]) -> tuple[Model, Operators, list[Drive]]:
     """Rename coherent terms of pulsed drives so that each carries the detuning it has in the common frame."""
-    from qdot.model import HBAR_UEV_NS
-
     driven = list(ops.driven)
     couplings = list(model.couplings)
     added: list[Drive] = []
@@ -412,13 +409,11 @@ def _split(
 
 
 def model_envelope(model: Model, drive: str) -> str:
-    """"field" or "intensity": how the first-listed coupling of a drive follows it."""
+    """ "field" or "intensity": how the first-listed coupling of a drive follows it."""
     return next((c.envelope for c in model.couplings if c.drive == drive), "field")
 
 
-def _add_steady(
-    g: Generator, d: CW, static: sp.csr_array, jumps: dict[Channel, sp.csr_array]
-) -> tuple[sp.csr_array, dict[Channel, sp.csr_array]]:
+def _add_steady(g: Generator, d: CW, static: sp.csr_array, jumps: dict[Channel, sp.csr_array]) -> tuple[sp.csr_array, dict[Channel, sp.csr_array]]:
     amplitude = math.sqrt(d.peak_intensity) * np.exp(-1j * math.pi * d.phase_pi)
     square = amplitude * amplitude
     factors = {
@@ -552,7 +547,8 @@ def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int
         if isinstance(part, list | tuple):
             operator, d = part
             if not isinstance(d, Drive):
-                raise bad("from_qutip H", "give each time-dependent term as [operator, qdot drive]", type(d).__name__, "use for example qdot.drive.Gaussian(...)")
+                must = "give each time-dependent term as [operator, qdot drive]"
+                raise bad("from_qutip H", must, type(d).__name__, "use for example qdot.drive.Gaussian(...)")
             if any(d.name == e.name and d is not e for e in drives):
                 raise bad("from_qutip H", "use a different name for each drive", repr(d.name), "set name=...")
             if d not in drives:

@@ -202,7 +202,7 @@ class Model:
         def q(m: Any) -> qutip.Qobj:
             return qutip.Qobj(sp.csr_matrix(m), dims=dims)
 
-        driven = tuple((d.drive, d.envelope, q(d.matrix)) for d in ops.driven)
+        driven = tuple((str(d.drive), d.envelope, q(d.matrix)) for d in ops.driven)
         channels: dict[str, list[int]] = {}
         for k, j in enumerate(ops.jumps):
             if j.photon is not None:

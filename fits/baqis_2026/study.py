@@ -49,9 +49,9 @@ COLLECTION = 0.711
 """Fitted to the pair efficiency: probability that a photon reaches the first lens."""
 JITTER_FWHM_NS, BIN_NS = 0.05, 0.05
 """Assumed detection: Gaussian jitter of each detector, full width of a coincidence bin."""
-ONE = {"selectivity": 0.96957, "collection": 0.78117}
+ONE = {"selectivity": 0.96958, "collection": 0.78285}
 """The same dot under one instant pulse per period (at most one exciton): what the share and the efficiency then need."""
-TWO = {"selectivity": 0.96640, "collection": 0.55860}
+TWO = {"selectivity": 0.96673, "collection": 0.56063}
 """The same under two instant pulses GAP_NS apart."""
 GAP_NS = 0.1
 FREE = (
@@ -99,7 +99,7 @@ def instant_train(starts_ns: tuple[float, ...], selectivity: float, collection: 
     """The shown dot under instant pulses, each of the shown energy: through hot levels each adds at most one exciton."""
     energy = PULSE["power_uW"] * PULSE["period_ns"]
     pulses = tuple(Instant(power_uW=energy / period_ns, start_ns=t, period_ns=period_ns) for t in starts_ns)
-    return Experiment(source(selectivity=selectivity), drive=pulses, collection={"pair": collection})
+    return Experiment(source(selectivity=selectivity), drive=pulses, collection={"pair": collection}, rtol=1e-7)
 
 
 def g2_after_response(experiment: Experiment, jitter_fwhm_ns: float = JITTER_FWHM_NS, bin_ns: float = BIN_NS) -> float:

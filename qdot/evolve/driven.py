@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-ORDER = 44
+ORDER = 48
 """Highest order of the series; terms fall below round-off before."""
 REACH = 4.0
 """Largest step times norm of the generator."""
-NEGLIGIBLE = 1e-20
+NEGLIGIBLE = 1e-24
 """Terms this much smaller than the sum end the series: far below round-off, because high photon numbers are small entries of one vector."""
 DENSE_LIMIT = 120
 """Up to this dimension matrices are applied as dense arrays."""
@@ -31,9 +31,7 @@ class Driven(NamedTuple):
     series: Series
 
 
-def drive_through(
-    a: sp.csr_array, terms: Sequence[Driven], start: float, end: float, feature: float, y: np.ndarray, stretch: float = 1.0
-) -> np.ndarray:
+def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: float, feature: float, y: np.ndarray, stretch: float = 1.0) -> np.ndarray:
     """(d, n) solution at `end` from the columns of y (d, n) at `start`.
 
     feature: longest step on which every series converges to round-off; stretch <= 1 shortens all steps.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-Matrix = sp.csr_array
+Matrix: TypeAlias = sp.csr_array
 
 
 def pattern(matrices: Sequence[Matrix]) -> Matrix:
     """The union of the non-zero patterns, as a matrix of ones."""
-    total = sum((abs(m) for m in matrices[1:]), abs(matrices[0])).tocsr()
+    total = sp.csr_array(sum((abs(m) for m in matrices[1:]), abs(matrices[0])))
     total.eliminate_zeros()
     total.data[:] = 1.0
     return total
@@ -37,7 +38,7 @@ def relevant(matrices: Sequence[Matrix], starts: np.ndarray, probes: np.ndarray)
 
 def restrict(matrix: Matrix, keep: np.ndarray) -> Matrix:
     """The block of a matrix on the kept indices."""
-    return matrix[keep][:, keep].tocsr()
+    return sp.csr_array(matrix[keep][:, keep])
 
 
 def is_metzler(matrix: Matrix) -> bool:

@@ -6,6 +6,8 @@ Others: LU with residuals in extended precision, with the kept trace restored ex
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.linalg as sl
 import scipy.sparse as sp
@@ -13,6 +15,7 @@ from scipy.sparse.linalg import splu
 
 from qdot.evolve.reduction import closed_classes, is_metzler, pattern, restrict
 
+Solve = Callable[[np.ndarray], np.ndarray]
 DENSE_LIMIT = 800
 """Above this dimension linear systems are factorised as sparse."""
 
@@ -98,39 +101,48 @@ def _null_vector(a: sp.csr_array, trace: np.ndarray) -> np.ndarray:
     """Null vector of unit trace by a bordered LU, refined with residuals in extended precision."""
     d = a.shape[0]
     exact = keeps_trace(a, trace)
+    rounded = sp.csr_array((exact.data.astype(float), (exact.row, exact.col)), shape=a.shape)
     scale = float(np.max(np.abs(a.data), initial=1.0))
-    border = np.where(trace != 0, scale / np.count_nonzero(trace), 0.0)
     if d <= DENSE_LIMIT:
-        m = sp.coo_array((exact.data.astype(float), (exact.row, exact.col)), shape=a.shape).toarray() + np.outer(border, trace)
-        lu = sl.lu_factor(m, check_finite=False)
-        solve = lambda r: sl.lu_solve(lu, r, check_finite=False)  # noqa: E731
-        size = inverse_norm(lambda r: sl.lu_solve(lu, r), lambda r: sl.lu_solve(lu, r, trans=1), d)
+        border = np.where(trace != 0, scale / np.count_nonzero(trace), 0.0)
+        m = rounded.toarray() + np.outer(border, trace)
+        forward, backward = dense_solvers(m)
         norm = float(np.abs(m).sum(axis=0).max())
     else:
-        m = sp.coo_array((exact.data.astype(float), (exact.row, exact.col)), shape=a.shape).tolil()
-        seed = int(np.flatnonzero(trace)[0])  # one dense row keeps the factors sparse
-        m[[seed], :] = m[[seed], :].toarray() + scale * trace[None, :]
         border = np.zeros(d)
-        border[seed] = scale
-        m = m.tocsc()
-        factor = splu(m)
-        solve = factor.solve
-        size = inverse_norm(factor.solve, lambda r: factor.solve(r, trans="T"), d)
-        norm = float(abs(m).sum(axis=0).max())
+        border[np.flatnonzero(trace)[0]] = scale  # one dense row keeps the factors sparse
+        bordered = (rounded + sp.csr_array(border[:, None]) @ sp.csr_array(trace[None, :])).tocsc()
+        factor = splu(bordered)
+        forward, backward = factor.solve, lambda r: factor.solve(r, trans="T")
+        norm = float(abs(bordered).sum(axis=0).max())
+    size = inverse_norm(forward, backward, d)
     if not np.isfinite(size) or size * norm > 0.05 / np.finfo(float).eps:
         raise NotUnique([])
-    x = solve(border).astype(np.longdouble)
+    x = forward(border).astype(np.longdouble)
     t = trace.astype(np.longdouble)
     for _ in range(12):
         residual = border - (apply_extended(exact, x) + border * (t @ x))
-        step = solve(residual.astype(float))
+        step = forward(residual.astype(float))
         x = x + step
         if np.abs(step).max() <= 1e-17 * np.abs(x).max():
             break
     return (x / (t @ x)).astype(float)
 
 
-def inverse_norm(solve, solve_t, d: int) -> float:  # type: ignore[no-untyped-def]
+def dense_solvers(m: np.ndarray) -> tuple[Solve, Solve]:
+    """(solve m x = r, solve m^T x = r) from one LU factorisation. Singular matrices give solutions that are not finite."""
+    lu, pivots, _ = sl.lapack.dgetrf(m)
+
+    def forward(r: np.ndarray) -> np.ndarray:
+        return sl.lapack.dgetrs(lu, pivots, r)[0]
+
+    def backward(r: np.ndarray) -> np.ndarray:
+        return sl.lapack.dgetrs(lu, pivots, r, trans=1)[0]
+
+    return forward, backward
+
+
+def inverse_norm(solve: Solve, solve_t: Solve, d: int) -> float:
     """Estimate of the 1-norm of an inverse from its action and its transpose's."""
     with np.errstate(all="ignore"):
         x = np.full(d, 1.0 / d)

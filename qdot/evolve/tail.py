@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import scipy.linalg as sl
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from qdot.evolve.reduction import closed_classes, is_metzler, pattern, reach
-from qdot.evolve.steady import DENSE_LIMIT, apply_extended, inverse_norm, keeps_trace
-
-Solve = Callable[[np.ndarray], np.ndarray]
+from qdot.evolve.steady import DENSE_LIMIT, Solve, apply_extended, dense_solvers, inverse_norm, keeps_trace
 
 
 class Endless(ArithmeticError):
@@ -97,15 +94,7 @@ def _refined_solver(exact: sp.coo_array) -> Solve:
     d = exact.shape[0]
     block = sp.csc_array((exact.data.astype(float), (exact.row, exact.col)), shape=exact.shape)
     if d <= DENSE_LIMIT:
-        m = block.toarray()
-        if not np.all(np.any(m != 0, axis=0)):
-            raise Endless
-        with np.errstate(all="ignore"):
-            lu = sl.lapack.dgetrf(m)
-        if lu[2] != 0:
-            raise Endless
-        forward: Solve = lambda r: sl.lapack.dgetrs(lu[0], lu[1], r)[0]  # noqa: E731
-        backward: Solve = lambda r: sl.lapack.dgetrs(lu[0], lu[1], r, trans=1)[0]  # noqa: E731
+        forward, backward = dense_solvers(block.toarray())
     else:
         try:
             factor = splu(block)

@@ -7,7 +7,7 @@ differences of nearly equal numbers, which is why everything here carries many m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from flint import acb, acb_mat, acb_series, arb, ctx
@@ -17,15 +17,15 @@ BLOCK = 12
 Act = Callable[[acb_mat, dict[str, acb_mat], acb_mat], acb_mat]
 
 
-def answer(text: str, digits: int = 70, labels: Iterable[str] | None = None) -> dict[str, Any]:
+def answer(text: str, digits: int = 50) -> dict[str, Any]:
     """Everything that [compute] asks for, as floats under the keys of the command line's JSON.
 
-    digits: working precision. labels: which light `side_peaks` counts (the label of photon_numbers by default).
+    digits: working precision. g2 is a list of curves even where one is asked for.
     """
     before = ctx.dps, ctx.cap
     ctx.dps = digits
     try:
-        return Solver(read(text), digits).everything(labels)
+        return Solver(read(text), digits).everything()
     finally:
         ctx.dps, ctx.cap = before
 
@@ -289,11 +289,11 @@ class Solver:
         """Trace of the state."""
         return (self.case.trace * x)[0, 0].real
 
-    def everything(self, labels: Iterable[str] | None) -> dict[str, Any]:
+    def everything(self) -> dict[str, Any]:
         """All that is asked for."""
         ask, out = self.case.compute, {}
         if self.case.lights or ("photon_numbers" in ask and not self.case.lights):
-            out = self.pulsed(labels)
+            out = self.pulsed()
         else:
             out = self.continuous()
         return {k: floats(v) for k, v in out.items()}
@@ -323,7 +323,7 @@ class Solver:
             out["g2"] = curves
         return out
 
-    def pulsed(self, side_labels: Iterable[str] | None) -> dict[str, Any]:
+    def pulsed(self) -> dict[str, Any]:
         """Photon numbers of one pulse (to infinity) or of one period, and side peaks."""
         ask, out, case = self.case.compute, {}, self.case
         train = case.period is not None
@@ -337,7 +337,7 @@ class Solver:
         if "labels" in photons:
             out.update(self.joint(x, listed(photons["labels"][0]), listed(photons["labels"][1]), top))
         elif photons:
-            label = listed(photons["label"])
+            label = listed(photons.get("label", case.labels))
             p, m = self.numbers(label, x, max(top, 2))
             out["photon_numbers"] = p[: top + 1]
             out["mean_photons"], out["g2_zero"], out["g3_zero"] = m[1], m[2] / m[1] ** 2, m[3] / m[1] ** 3
@@ -345,8 +345,8 @@ class Solver:
             out["event_fraction_of_pairs"] = p[2] / (1 - p[0])
             out["pair_efficiency"] = p[2]
         if "side_peaks" in ask:
-            label = tuple(side_labels) if side_labels is not None else listed(photons["label"])
-            out["side_peaks"] = self.side_peaks(x, label, ask["side_peaks"])
+            peaks = ask["side_peaks"] if isinstance(ask["side_peaks"], dict) else {"count": ask["side_peaks"]}
+            out["side_peaks"] = self.side_peaks(x, listed(peaks.get("label", photons.get("label", case.labels))), peaks["count"])
         return out
 
     def ends(self, weightings: list[dict[str, acb]], x: acb_mat) -> list[acb_mat]:

@@ -179,15 +179,13 @@ def read(text: str) -> Case:
         emits |= {(x, y) for x, y in c["transitions"]}
         modes.append((a, [tuple(t) for t in c["transitions"]]))
 
-    # couplings: |upper><lower| turns with the drive's phase; the emitting level is the upper one, else the second named
+    # couplings: |upper><lower| turns with the drive's phase
     up: dict[str, Operator] = {}
     first_rabi: dict[str, arb] = {}
     constant: list[tuple[Operator, None]] = []
     links: list[tuple[str, str, str | None]] = []
     for c in s.get("coupling", []):
-        lower, upper = c["between"]
-        if (lower, upper) in emits and (upper, lower) not in emits:
-            lower, upper = upper, lower
+        lower, upper = ordered(c["between"], emits)
         name = c.get("drive")
         raising = flip([(lower, upper, exact(c["rabi_per_ns"]) / 2)])
         links.append((lower, upper, name))
@@ -290,6 +288,23 @@ def read(text: str) -> Case:
         labels=labels,
         compute=s.get("compute", {}),
     )
+
+
+def ordered(between: list[str], emits: set[tuple[str, str]]) -> tuple[str, str]:
+    """(lower, upper): as listed, unless light leads from the first to the second, directly or else by steps, and not back."""
+
+    def path(a: str, b: str) -> bool:
+        known, before = {a}, set()
+        while known != before:
+            before = set(known)
+            known |= {y for x, y in emits if x in known}
+        return b in known
+
+    a, b = between
+    for rule in (lambda x, y: (x, y) in emits, path):
+        if rule(a, b) != rule(b, a):
+            return (b, a) if rule(a, b) else (a, b)
+    return a, b
 
 
 def pulse(g: dict[str, Any], rabi: arb | None) -> Light:
