@@ -7,6 +7,8 @@ What a command needs is imported when it runs, so that `qdot --help` answers at 
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import math
 import os
@@ -14,7 +16,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -23,6 +25,7 @@ from qdot.errors import InputError, bad, unknown
 if TYPE_CHECKING:
     from rich.table import Table
 
+T = TypeVar("T")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 app = typer.Typer(
@@ -128,6 +131,176 @@ def _reproduce(
         raise typer.Exit(FAILED)
 
 
+@app.command("fit")
+def _fit(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[DATA ...]", help="Measured series (CSV), fitted together.", show_default=False)] = None,
+    study_name: Annotated[str | None, typer.Option("--study", metavar="NAME", help="Run the fit of a study instead.", show_default=False)] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="With --study: folder of its measurements.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="With --study: folder for the figures.", show_default=False)] = None,
+    emitter: Annotated[str | None, typer.Option("--emitter", metavar="NAME", help="The source to fit; see `qdot emitters`.", show_default=False)] = None,
+    vary: Annotated[
+        list[str] | None, typer.Option("--vary", metavar="NAME=START[:LOW:HIGH]", help="A parameter to fit, with start and limits.", show_default=False)
+    ] = None,
+    fixed: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter to hold at this value.", show_default=False)] = None,
+    drive: Annotated[str, typer.Option("--drive", metavar="SHAPE[:KEY=VALUE,...]", help="For example gaussian:fwhm_ns=0.01,period_ns=12.5.")] = "cw",
+    as_json: AsJson = False,
+) -> None:
+    """Fit a source to measured series, or run the fit of a study; exits with 1 if the fit fails."""
+    if study_name is not None:
+        given = [name for name, value in (("DATA", files), ("--emitter", emitter), ("--vary", vary), ("--set", fixed)) if value]
+        if given:
+            raise bad(
+                "--study", "stand alone (a study brings its own source, parameters and data)", f"it together with {', '.join(given)}", "use one of the two"
+            )
+        from qdot import study
+
+        with _busy(f"fitting {study_name}"):
+            found = study.fit(study_name, data, out)
+        if out is not None:
+            _note(f"figures in {out}")
+    else:
+        for name, value in (("--data", data), ("--out", out)):
+            if value is not None:
+                raise bad(name, "come with --study", f"{value} without it", "name the data files as arguments")
+        for name, missing, example in (
+            ("DATA", not files, "g2_vs_power.csv"),
+            ("--emitter", emitter is None, "--emitter DarkLoadedCascade"),
+            ("--vary", not vary, "--vary spin_flip_per_ns=1e-4:0:"),
+        ):
+            if missing:
+                raise bad(name, "be given (or --study NAME)", "nothing", f"for example {example}")
+        found = _fit_series(files or [], emitter or "", vary or [], fixed or [], drive)
+    _print(_as_json(found) if as_json else _tables(_fit_tables(found)))
+    if found.get("converged") is False:
+        _note("the fit did not converge")
+        raise typer.Exit(FAILED)
+
+
+def _fit_series(files: Sequence[Path], emitter: str, vary: Sequence[str], fixed: Sequence[str], drive: str) -> dict[str, Any]:
+    """The fit of one emitter to several files, as plain values."""
+    import qdot
+    from qdot import emitters
+
+    kinds = {kind.__name__: kind for kind in emitters.ALL}
+    if emitter not in kinds:
+        raise unknown("--emitter", emitter, kinds)
+    start = {name: _start_and_limits(name, text) for name, text in _named_values("--vary", vary)}
+    held = {name: _plain(f"--set {name}", text) for name, text in _named_values("--set", fixed)}
+    experiment = qdot.Experiment(kinds[emitter](), drive=_drive(drive)).replace({**held, **{name: value for name, (value, _, _) in start.items()}})
+    series = [qdot.read_series(path) for path in files]
+    with _busy(f"fitting {emitter} to {len(files)} file{'s' if len(files) > 1 else ''}"):
+        return dict(qdot.fit(experiment, series, vary=start).as_dict())
+
+
+def _named_values(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """NAME=VALUE as (dotted name, value); a bare name is one of the source."""
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise bad(option, "be NAME=VALUE", repr(text), f"for example {option} spin_flip_per_ns=1e-4")
+        found.append((name.strip() if "." in name else f"source.{name.strip()}", value))
+    return found
+
+
+def _real(argument: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise bad(argument, "be a number", repr(text), "write it like 1e-4") from None
+    if not math.isfinite(value):
+        raise bad(argument, "be a finite number", text, "write it like 1e-4")
+    return value
+
+
+def _plain(argument: str, text: str) -> bool | int | float:
+    """true, false, a whole number or a number."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isdecimal() else _real(argument, text)
+
+
+def _start_and_limits(name: str, text: str) -> tuple[float, float | None, float | None]:
+    """START[:LOW:HIGH]; an empty limit is none."""
+    parts = text.split(":")
+    if len(parts) not in (1, 3):
+        raise bad(f"--vary {name}", "be START or START:LOW:HIGH (a limit may be left empty)", repr(text), "for example 1e-4:0:")
+    low, high = ((_real(f"--vary {name} limit", p) if p.strip() else None) for p in (parts[1:] or ["", ""]))
+    value = _real(f"--vary {name} start", parts[0])
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise bad(f"--vary {name}", "start inside its limits", text, "move the start or the limits")
+    return value, low, high
+
+
+def _drive(text: str) -> Any:
+    """SHAPE[:KEY=VALUE,...] as a drive."""
+    from qdot import drive as drives
+
+    shapes = {"cw": drives.CW, "square": drives.Square, "gaussian": drives.Gaussian, "sech": drives.Sech, "instant": drives.Instant}
+    shape, _, rest = text.partition(":")
+    if shape not in shapes:
+        raise unknown("--drive", shape, shapes)
+    keys = [f.name for f in dataclasses.fields(shapes[shape]) if f.name != "name"]
+    values: dict[str, float] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        if key not in keys:
+            raise unknown(f"--drive {shape}", key, keys)
+        values[key] = _real(f"--drive {key}", value if equals else "nothing")
+    required = [f.name for f in dataclasses.fields(shapes[shape]) if f.default is dataclasses.MISSING and f.name not in values]
+    if required:
+        raise bad("--drive", f"have {' and '.join(required)} for shape {shape!r}", repr(text), f"for example {shape}:{required[0]}=0.01")
+    return shapes[shape](**values)
+
+
+@app.command("sweep")
+def _sweep(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A scenario file (TOML).", show_default=False)],
+    vary: Annotated[
+        list[str],
+        typer.Option("--vary", metavar="NAME=FROM:TO:N[:log]", help="A number in the file, by its place, such as jump[0].rate_per_ns.", show_default=False),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario for a range of one of its numbers; several --vary make a grid."""
+    from qdot import scenario
+
+    table = scenario.read_table(file)
+    axes = dict(_axis(text) for text in vary)
+    if len(axes) < len(vary):
+        raise bad("--vary", "name each number once", ", ".join(vary), "remove one")
+    grid = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    asked = []
+    for point in grid:
+        changed: Mapping[str, Any] = table
+        for name, value in point.items():
+            changed = scenario.replaced(changed, name, value)
+        asked.append(scenario.from_table(changed, str(file)))
+    points = [{"at": point, "result": scenario.run(one)} for point, one in zip(grid, _progress(asked, f"sweeping {file.name}"), strict=True)]
+    _print(_as_json({"vary": axes, "points": points}) if as_json else _tables(_sweep_tables(points)))
+
+
+def _axis(text: str) -> tuple[str, list[float]]:
+    """NAME=FROM:TO:N[:log] as (name, values)."""
+    name, equals, span = text.partition("=")
+    parts = span.split(":")
+    if not equals or len(parts) not in (3, 4) or (len(parts) == 4 and parts[3] != "log"):
+        raise bad("--vary", "be NAME=FROM:TO:N or NAME=FROM:TO:N:log", repr(text), "for example jump[0].rate_per_ns=1e-4:1:20:log")
+    low, high = (_real(f"--vary {name}", part) for part in parts[:2])
+    if not parts[2].isdecimal() or not 1 <= int(parts[2]) <= 1_000_000:
+        raise bad(f"--vary {name} N", "be a whole number >= 1", repr(parts[2]), "for example 20")
+    n, log = int(parts[2]), len(parts) == 4
+    if log and not (low > 0 and high > 0):
+        raise bad(f"--vary {name}", "have both ends > 0 for logarithmic steps", f"{low:g} and {high:g}", "leave :log out or move the ends")
+    a, b = (math.log(low), math.log(high)) if log else (low, high)
+    steps = [a + (b - a) * k / max(n - 1, 1) for k in range(n)]
+    values = [math.exp(v) for v in steps] if log else steps
+    values[0] = low
+    if n > 1:
+        values[-1] = high
+    return name.strip(), values
+
+
 @app.command("emitters")
 def _emitters(as_json: AsJson = False) -> None:
     """List the emitters with every parameter: unit, default, bounds and meaning."""
@@ -165,6 +338,14 @@ def _busy(what: str) -> AbstractContextManager[Any]:
     from rich.console import Console
 
     return Console(stderr=True).status(what)
+
+
+def _progress(items: Sequence[T], what: str) -> Iterable[T]:
+    """The items, with a bar on standard error; silent where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), disable=not sys.stderr.isatty())
 
 
 def _write(path: Path, text: str) -> None:
@@ -283,3 +464,42 @@ def _emitter_tables(described: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
             limits = [_number(p["low"]), "inf" if p["high"] is None else _number(p["high"])]
             table.add_row(p["name"], _number(p["default"]), p["unit"], *limits, p["meaning"], p["source"])
         yield table
+
+
+def _numbers_in(value: Any, name: str = "") -> Iterable[tuple[str, float | None]]:
+    """Every number of a result by its dotted name."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in ("errors", "tau_ns"):
+                yield from _numbers_in(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _numbers_in(inner, f"{name}[{i}]")
+    elif not isinstance(value, str):
+        yield name, value
+
+
+def _sweep_tables(points: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
+    rows = [{**point["at"], **dict(_numbers_in(point["result"]))} for point in points]
+    table = _table(f"{len(rows)} points", *rows[0])
+    for row in rows:
+        table.add_row(*map(_number, row.values()))
+    yield table
+
+
+def _fit_tables(found: Mapping[str, Any]) -> Iterable[Table]:
+    parameters = _table("parameters", "parameter", "value", "minus", "plus", "limit")
+    for name, p in found.get("parameters", {}).items():
+        parameters.add_row(name, *(_number(p.get(k)) for k in ("value", "minus", "plus", "limit")))
+    yield parameters
+    points = found.get("points", [])
+    if points:
+        table = _table("points", *points[0])
+        for point in points:
+            table.add_row(*map(_number, point.values()))
+        yield table
+    rest = _table("fit", "quantity", "value")
+    for key, value in found.items():
+        if key not in ("parameters", "points") and not isinstance(value, list | dict):
+            rest.add_row(key, _number(value))
+    yield rest

@@ -13,10 +13,12 @@ from __future__ import annotations
 import datetime
 import difflib
 import math
+import re
 import tomllib
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -237,8 +239,43 @@ def load(path_or_text: str | Path) -> Scenario:
     """
     if isinstance(path_or_text, str) and "\n" in path_or_text:
         return from_table(_parse(path_or_text, "the scenario"))
-    path = Path(path_or_text)
-    return from_table(_parse(_read(path), str(path)), str(path))
+    return from_table(read_table(path_or_text), str(path_or_text))
+
+
+def read_table(path: str | Path) -> dict[str, Any]:
+    """A scenario file as dictionaries and lists, parsed but not checked. Raises InputError if it cannot be read or is not TOML."""
+    return _parse(_read(Path(path)), str(path))
+
+
+def replaced(table: Mapping[str, Any], name: str, value: float) -> dict[str, Any]:
+    """A copy of a parsed scenario with one number replaced; `name` is its place, for example jump[0].rate_per_ns or drive[0].area_pi.
+
+    Raises InputError if there is no such place; whether the number makes sense is checked by `from_table`.
+    """
+    steps = re.findall(r"[^.\[\]]+|\[\d+\]", name)
+    if not steps or "".join(s if s[0] == "[" else f".{s}" for s in steps).removeprefix(".") != name:
+        raise bad("the name of a varied number", "be a place in the file such as jump[0].rate_per_ns", repr(name), "use dots and [index]")
+    copy: dict[str, Any] = deepcopy(dict(table))
+    inside: Any = copy
+    for k, step in enumerate(steps):
+        last, here = k == len(steps) - 1, "".join(s if s[0] == "[" else f".{s}" for s in steps[: k + 1]).removeprefix(".")
+        if step[0] == "[":
+            key: Any = int(step[1:-1])
+            if not isinstance(inside, list) or key >= len(inside):
+                known = f"one of 0 .. {len(inside) - 1}" if isinstance(inside, list) and inside else "absent"
+                raise bad(here, f"have an index that is {known}", key, "tables of one kind are counted from 0")
+        else:
+            key = step
+            if not isinstance(inside, dict) or (not last and key not in inside):
+                raise unknown(here, key, inside if isinstance(inside, dict) else [])
+        if last:
+            old = inside[key] if isinstance(inside, list) else inside.get(key, value)
+            if isinstance(old, bool) or not isinstance(old, int | float):
+                raise bad(here, "be a number in the file", repr(old), "vary a number")
+            inside[key] = int(value) if isinstance(old, int) and float(value).is_integer() else value
+        else:
+            inside = inside[key]
+    return copy
 
 
 def from_table(table: Mapping[str, Any], where: str = "") -> Scenario:
@@ -320,7 +357,8 @@ def _run_photon_numbers(experiment: Experiment, label: str | tuple[str, ...], mo
 
 
 def _run_joint(experiment: Experiment, labels: tuple[str | tuple[str, ...], ...], most: int, result: dict[str, Any], errors: dict[str, float]) -> None:
-    joint = experiment.joint_photon_numbers(tuple(_label(one) for one in labels), max=most)
+    first, second = map(_label, labels)
+    joint = experiment.joint_photon_numbers((first, second), max=most)
     result["window"] = joint.window
     result["photon_numbers"] = [_floats(row) for row in joint.probabilities]
     result["mean_photons"] = _floats(joint.mean_photons)
@@ -786,10 +824,7 @@ def _limits(annotation: Any, metadata: Sequence[Any] = ()) -> list[str]:
     inner = get_args(annotation)
     if get_origin(annotation) is Annotated:
         return found + _limits(inner[0], inner[1:])
-    if _table_in(annotation) is None:
-        for one in inner:
-            found += _limits(one)
-    return found
+    return found + [limit for one in inner for limit in _limits(one)]
 
 
 def _place(loc: Sequence[int | str]) -> tuple[str, type[BaseModel], FieldInfo | None]:
@@ -851,7 +886,7 @@ def _literals(annotation: Any) -> list[str]:
 
 
 def _is_whole(annotation: Any) -> bool:
-    return annotation is int or any(_is_whole(one) for one in get_args(annotation) if _table_in(annotation) is None)
+    return annotation is int or any(map(_is_whole, get_args(annotation)))
 
 
 def _unknown_key(path: str, key: str, owner: type[BaseModel]) -> InputError:

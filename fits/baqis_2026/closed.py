@@ -146,6 +146,17 @@ class Pulsed:
         return np.asarray((1.0 - in_d) * from_g.sum(axis=0) + in_d * from_d.sum(axis=0))
 
 
+def leakage_left(flip_times_period: Array, photon_share: float) -> Array:
+    """Bright leakage 1 - s that leaves a given photon fraction in pairs, for saturating pulses of one exciton each and no dark decay.
+
+    A loaded D waits one period and flips with f = 1 - exp(-k T), giving one single; leakage gives l/(1 - l) singles per loaded D. Pairs per
+    loaded D: 1 - f. So the singles per pair, (f + l/(1 - l)) / (1 - f), must be 2 (1/share - 1); nan where the flips alone are too many.
+    """
+    f = -np.expm1(-flip_times_period)
+    x = 2.0 * (1.0 / photon_share - 1.0) * (1.0 - f) - f
+    return np.where(x > 0, x / (1.0 + x), np.nan)
+
+
 def shares(p: Array) -> dict[str, Array]:
     """The three definitions of a pair share from P(0..N), (N+1, ...); 1 or nan where nothing is counted."""
     n = np.arange(p.shape[0]).reshape((-1,) + (1,) * (p.ndim - 1))

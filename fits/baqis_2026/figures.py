@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
-STYLE = {"font.size": 9.0, "axes.labelsize": 9.0, "axes.titlesize": 9.0, "legend.fontsize": 8.0}
+STYLE = {"font.size": 8.5, "axes.titlesize": 9.0, "legend.fontsize": 8.0, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def correlation(
-    short_ns: Array, ideal: Array, measured: Array, long_ns: Array, dip: Array, level: float, error: float, response: str, path: Path
-) -> Path:
+def style() -> AbstractContextManager[None]:
+    """Fonts and frames of all figures; draw inside `with style():`."""
+    return rc_context(STYLE)
+
+
+def correlation(short_ns: Array, ideal: Array, measured: Array, long_ns: Array, dip: Array, level: float, error: float, response: str, path: Path) -> Path:
     """g2(tau): the peak, ideal and after the response, and the dip beside it on a logarithmic delay axis."""
     fig = Figure(figsize=(7.2, 3.1), layout="constrained")
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.25))
@@ -67,13 +71,13 @@ def photon_numbers(stages: Mapping[str, Array], path: Path) -> Path:
     """P(n) per period at each stage, on linear and logarithmic axes."""
     fig = Figure(figsize=(7.2, 2.9), layout="constrained")
     left, right = fig.subplots(1, 2)
-    width = 0.38
+    width = 0.43
     for i, ((stage, p), colour) in enumerate(zip(stages.items(), (BLUE, ORANGE), strict=True)):
         n = np.arange(p.size)
         for ax in (left, right):
             ax.bar(n + (i - 0.5) * width, p, width, color=colour, label=stage)
         for k in range(3):
-            left.annotate(f"{p[k]:.3f}", (k + (i - 0.5) * width, p[k]), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7.5)
+            left.annotate(f"{p[k]:.3f}", (k + (i - 0.5) * width, p[k]), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=6.8)
     for ax in (left, right):
         ax.set(xlabel="photons per period $n$", ylabel="probability $P(n)$")
         ax.xaxis.set_major_locator(FixedLocator(range(p.size)))
@@ -84,7 +88,12 @@ def photon_numbers(stages: Mapping[str, Array], path: Path) -> Path:
 
 
 def region_continuous(
-    pairs: Sequence[tuple[str, Array, Array, Array]], ratio: Array, bounds: Mapping[str, Array], shown_pumps: tuple[float, float], shown: tuple[float, float], path: Path
+    pairs: Sequence[tuple[str, Array, Array, Array]],
+    ratio: Array,
+    bounds: Mapping[str, Array],
+    shown_pumps: tuple[float, float],
+    shown: tuple[float, float],
+    path: Path,
 ) -> Path:
     """What the continuous-wave number leaves: the plane of the two pumps, and the largest spin flip against P2/P1.
 
@@ -95,17 +104,18 @@ def region_continuous(
     for (label, p2, low, high), colour in zip(pairs, (BLUE, ORANGE, GREEN), strict=True):
         left.fill_between(p2, low, high, color=colour, alpha=0.55, lw=0.6, label=label)
     left.plot(*reversed(shown_pumps), "k*", ms=9, label="shown set")
-    left.set(xscale="log", yscale="log", xlabel=r"$P_2$, D $\rightarrow$ XX (ns$^{-1}$)", ylabel=r"$P_1$, G $\rightarrow$ D (ns$^{-1}$)")
-    left.set_title(r"bands with $g^{(2)}(0)$ = 3966(324)")
-    left.legend(frameon=False, loc="best")
+    left.set(xscale="log", yscale="log", xlim=(p2[0], p2[-1]), xlabel=r"$P_2$, D $\rightarrow$ XX (ns$^{-1}$)", ylabel=r"$P_1$, G $\rightarrow$ D (ns$^{-1}$)")
+    left.set_title(r"pumps that give $g^{(2)}(0)$ = 3966(324)")
+    left.set_ylim(1e-5, 0.1)
+    left.legend(frameon=False, loc="lower right")
     for (label, bound), colour in zip(bounds.items(), (BLUE, ORANGE, GREEN), strict=True):
         right.loglog(ratio, bound, color=colour, label=label)
-    last = list(bounds.values())[0]
+    last = next(iter(bounds.values()))
     right.fill_between(ratio, last, 1.0, color=BLUE, alpha=0.08, lw=0)
     right.annotate("3966 out of reach", (0.05, 0.06), ha="left", fontsize=8, color=BLUE)
     right.plot(*shown, "k*", ms=9)
-    right.set(xlabel=r"$P_2/P_1$", ylabel=r"largest spin flip D $\rightarrow$ X (ns$^{-1}$)", xlim=(ratio[0], ratio[-1]), ylim=(1e-5, 0.3))
-    right.set_title("no leakage, no dark decay, any power")
+    right.set(xlabel=r"$P_2/P_1$", ylabel=r"spin flip D $\rightarrow$ X (ns$^{-1}$)", xlim=(ratio[0], ratio[-1]), ylim=(1e-5, 0.3))
+    right.set_title("largest spin flip at any power\n(no leakage, no dark decay)")
     right.legend(frameon=False, loc="lower right")
     return _save(fig, path)
 
@@ -123,31 +133,32 @@ def region_pulsed(
     path: Path,
 ) -> Path:
     """What the pulsed numbers leave: leakage against spin flip, transmission and share against the length of the pulse."""
-    fig = Figure(figsize=(7.6, 3.2), layout="constrained")
+    fig = Figure(figsize=(8.2, 3.1), layout="constrained")
     axes = fig.subplots(1, 3)
     ax = axes[0]
-    ax.fill_between(flips, *error_band, color=BLUE, alpha=0.15, lw=0, label=r"first, $\mu$ within 5 %")
+    ax.fill_between(flips, *error_band, color=BLUE, alpha=0.15, lw=0, label=r"photon fraction, $\mu$ within 5 %")
     for (label, leak), colour, dash in zip(leaks.items(), (BLUE, ORANGE), ("-", "--"), strict=True):
         ax.plot(flips, leak, color=colour, ls=dash, label=label)
-    ax.set(xscale="log", yscale="log", xlabel=r"spin flip D $\rightarrow$ X, times period", ylabel="bright leakage, 1 - selectivity", ylim=(1e-3, 0.3))
+    ax.set(xscale="log", yscale="log", xlabel=r"spin flip D $\rightarrow$ X, times period", ylabel="bright leakage, 1 - selectivity", ylim=(1e-3, 1.5))
     ax.set_xlim(flips[0], flips[-1])
-    ax.set_title("what gives a share of 0.983,\none exciton per pulse")
+    ax.plot(*shown, "k*", ms=9)
+    ax.set_title("what gives a share of 0.983\n(one exciton per pulse)")
     ax.legend(frameon=False, loc="upper left")
     for (label, y), z, colour, dash in zip(needed.items(), reached.values(), (GREEN, BLUE, RED), ("-.", "-", "--"), strict=True):
-        axes[1].semilogx(1e3 * fwhm_ns, y, color=colour, ls=dash, label=label)
-        axes[2].semilogx(1e3 * fwhm_ns, z, color=colour, ls=dash, label=label)
+        axes[1].semilogx(1e3 * fwhm_ns, y, color=colour, ls=dash, marker=".", label=label)
+        axes[2].semilogx(1e3 * fwhm_ns, z, color=colour, ls=dash, marker=".", label=label)
     axes[1].plot(1e3 * point[0], point[1], "k*", ms=9)
     axes[1].axhline(0.773, color=GREY, lw=0.8, ls=":")
     axes[1].axhline(0.547, color=GREY, lw=0.8, ls=":")
     axes[1].annotate("one exciton per pulse", (0.97, 0.775), xycoords=("axes fraction", "data"), fontsize=7.5, color="0.35", va="bottom", ha="right")
     axes[1].annotate("a pair in every period", (0.03, 0.549), xycoords=("axes fraction", "data"), fontsize=7.5, color="0.35", va="bottom", ha="left")
-    axes[1].set(xlabel="pulse FWHM (ps)", ylabel="transmission needed for 0.299", ylim=(0.52, 0.85))
-    axes[1].set_title("no leakage, no spin flip,\nenergy of the shown set")
-    axes[1].legend(title="hot relaxation", title_fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 0.12))
+    axes[1].set(xlabel="pulse FWHM (ps)", ylabel="transmission to first lens", ylim=(0.52, 0.82))
+    axes[1].set_title("transmission that gives 0.299\n(no leakage, no spin flip)")
+    axes[2].legend(title="hot relaxation", title_fontsize=8, frameon=False, loc="lower left")
     axes[2].axhline(share, color=GREY, lw=0.8, ls=":")
     axes[2].annotate("published 0.983", (0.03, share - 0.002), xycoords=("axes fraction", "data"), fontsize=7.5, color="0.35", va="top")
-    axes[2].set(xlabel="pulse FWHM (ps)", ylabel="largest share that can be reached", ylim=(0.9, 1.003))
-    axes[2].set_title("re-excitation in a long pulse\nlowers the share")
+    axes[2].set(xlabel="pulse FWHM (ps)", ylabel="share of photons in pairs", ylim=(0.9, 1.003))
+    axes[2].set_title("largest share: re-excitation\n(no leakage, no spin flip)")
     return _save(fig, path)
 
 
@@ -155,7 +166,7 @@ def region_ranges(
     names: Sequence[tuple[str, str]], cases: Mapping[str, Mapping[str, Array]], box: Mapping[str, tuple[float, float]], shown: Mapping[str, float], path: Path
 ) -> Path:
     """Range of every parameter that the numbers leave, one bar per reading of the numbers; the thick part holds the middle 68 % of the draws."""
-    fig = Figure(figsize=(7.6, 5.6), layout="constrained")
+    fig = Figure(figsize=(8.6, 6.0), layout="constrained")
     axes = fig.subplots(2, 4).ravel()
     labels = list(cases)
     for ax, (key, title) in zip(axes, names, strict=False):
@@ -171,13 +182,16 @@ def region_ranges(
             ax.plot(q[[0, 3]], [i, i], color=colour, lw=1.2)
             ax.plot(q[[1, 2]], [i, i], color=colour, lw=4.5, solid_capstyle="butt")
         ax.plot([shown[key]] * 2, [-0.6, len(labels) - 0.4], color="k", lw=0.9, ls="--")
-        ax.set(xscale="log", title=title, xlim=(low / 1.3, high * 1.3), ylim=(len(labels) - 0.4, -0.6))
+        ax.set_title(title, fontsize=8.5)
+        ax.set(xscale="log", xlim=(low / 1.3, high * 1.3), ylim=(len(labels) - 0.4, -0.6))
         if key == "collection":
             ax.set(xscale="linear", xlim=(low - 0.02, high + 0.02))
         ax.yaxis.set_major_locator(FixedLocator(range(len(labels))))
         ax.set_yticklabels(labels if ax in (axes[0], axes[4]) else [])
-        ax.tick_params(axis="y", length=0, labelsize=7.5)
+        ax.tick_params(axis="y", length=0, labelsize=7.0)
         ax.xaxis.set_minor_formatter(NullFormatter())
+        for boundary in range(6, len(labels), 6):
+            ax.axhline(boundary - 0.5, color="white", lw=2)
     axes[-1].set_axis_off()
     axes[-1].plot([], [], color=BLUE, lw=4.5, label="one pulse per period")
     axes[-1].plot([], [], color=ORANGE, lw=4.5, label="two pulses per period")
@@ -191,11 +205,11 @@ def region_pairs(
     one: Mapping[str, Array], two: Mapping[str, Array], axes_pairs: Sequence[tuple[str, str]], names: Mapping[str, str], shown: Mapping[str, float], path: Path
 ) -> Path:
     """Accepted draws in planes of two parameters."""
-    fig = Figure(figsize=(7.6, 4.9), layout="constrained")
+    fig = Figure(figsize=(8.0, 4.9), layout="constrained")
     axes = fig.subplots(2, 3).ravel()
     for ax, (x, y) in zip(axes, axes_pairs, strict=True):
-        ax.plot(two[x], two[y], ".", ms=2.2, mew=0, color=ORANGE, alpha=0.55, label="two pulses per period", rasterized=True)
-        ax.plot(one[x], one[y], ".", ms=2.2, mew=0, color=BLUE, alpha=0.55, label="one pulse per period, one exciton", rasterized=True)
+        ax.plot(two[x], two[y], ".", ms=2.2, mew=0, color=ORANGE, alpha=0.55, label="two pulses", rasterized=True)
+        ax.plot(one[x], one[y], ".", ms=2.2, mew=0, color=BLUE, alpha=0.55, label="one pulse, one exciton", rasterized=True)
         ax.plot(shown[x], shown[y], "k*", ms=9, label="shown set (one longer pulse)")
         ax.set(xscale="log" if x != "collection" else "linear", yscale="log" if y != "collection" else "linear", xlabel=names[x], ylabel=names[y])
     handles, labels = axes[0].get_legend_handles_labels()
@@ -227,12 +241,5 @@ def predictions(peaks: Mapping[str, Array], period_ns: Array, shares: Mapping[st
 
 
 def _save(fig: Figure, path: Path) -> Path:
-    for ax in fig.axes:
-        _bare(ax)
     fig.savefig(path, dpi=150)
     return path
-
-
-def _bare(ax: Axes) -> None:
-    """No frame on top and right."""
-    ax.spines[["top", "right"]].set_visible(False)

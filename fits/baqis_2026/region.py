@@ -29,7 +29,7 @@ BOX: dict[str, tuple[float, float]] = {
     "gap_ns": (0.03, 1.0),
 }
 """Where unknown parameters are drawn, uniformly in their logarithm. dose: absorptions per pulse that an undepleted G would make."""
-LEAK = (1e-6, 0.5)
+LEAK = (1e-5, 0.5)
 """Bright leakage 1 - selectivity is looked for between these."""
 WEAK = 0.1
 """The pump counts as weak up to this fraction of the exciton's decay rate."""

@@ -20,6 +20,10 @@ from qdot.evolve.steady import keeps_trace
 EXTENDED_LIMIT = 48
 """Up to this dimension a system that is not Metzler is exponentiated in extended precision."""
 
+NEAR = 30.0
+"""Up to this many elementary steps the steady state is left in."""
+POSITIVE_LIMIT = 800
+"""Up to this dimension a Metzler system is always exponentiated entry by entry, whatever the cost of acting on a vector."""
 TERMS = 28
 """Terms of the series of the elementary step, whose norm is at most 1: 1/28! is far below round-off even for entries that start late."""
 
@@ -121,10 +125,17 @@ def along(
         return np.zeros((a.shape[0], 0))
     if is_metzler(a) or steady is None or trace is None:
         return np.asarray(Exponential.of(a, float(times.max()), trace, None, stretch).act(y, times), dtype=float)
-    weight = trace @ y
-    moving = y.astype(np.longdouble) - steady * weight.astype(np.longdouble)
-    deflated = Exponential.of(a, float(times.max()), trace, steady, stretch).act(moving, times)
-    return np.asarray(deflated + (steady * weight)[:, None], dtype=float)
+    # Taking the steady state out costs digits where the result is far below it, and saves them at long times: each where it is better.
+    near = times * float(abs(a).sum(axis=0).max()) <= NEAR
+    out = np.empty((a.shape[0], times.size))
+    if near.any():
+        out[:, near] = Exponential.of(a, float(times[near].max()), trace, None, stretch).act(y, times[near])
+    if not near.all():
+        weight = trace @ y
+        moving = y.astype(np.longdouble) - steady * weight.astype(np.longdouble)
+        far = Exponential.of(a, float(times.max()), trace, steady, stretch).act(moving, times[~near])
+        out[:, ~near] = far + (steady * weight)[:, None]
+    return out
 
 
 def propagator(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None = None, stretch: float = 1.0) -> np.ndarray:
@@ -135,7 +146,7 @@ def propagator(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | 
     norm = float(abs(a).sum(axis=0).max()) * time
     by_squaring = 2e-10 * d**3 * (20 + math.log2(1 + norm)) * (30 if d <= EXTENDED_LIMIT and not is_metzler(a) else 1)
     by_action = (norm + 5) * 1.5 * (3e-5 + 2e-9 * a.nnz * n)
-    if d > EXTENDED_LIMIT and by_action < by_squaring:
+    if (d > POSITIVE_LIMIT if is_metzler(a) else d > EXTENDED_LIMIT) and by_action < by_squaring:
         pieces = max(1, math.ceil(1.0 / stretch))
         for _ in range(pieces):
             y = expm_multiply(a.tocsc() * (time / pieces), y, traceA=float(a.diagonal().sum()) * time / pieces)
