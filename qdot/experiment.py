@@ -29,6 +29,8 @@ Label = str | Sequence[str]
 EPS = float(np.finfo(float).eps)
 MARGIN = 20.0
 """What the measured change is multiplied by to make a bound."""
+FLOOR = 64.0 * EPS
+"""Smallest bound: the round-off of the last few products and quotients, which two runs may share."""
 
 
 @runtime_checkable
@@ -201,7 +203,7 @@ class Experiment:
         floor = np.maximum(np.abs(value), self.atol)
         numeric = MARGIN * np.abs(runs[1] - value)
         cut = 2.0 * np.abs(runs[2] - value) if len(runs) > 2 else np.zeros_like(value)
-        bound = float(np.max((numeric + cut) / floor + 4 * EPS, initial=0.0))
+        bound = float(np.max((numeric + cut) / floor + FLOOR, initial=0.0))
         asked = bound
         if self.timeline.generator.picture == "lindblad":
             asked = float(np.max(numeric + cut, initial=0.0) / max(float(np.max(floor, initial=0.0)), scale))

@@ -399,7 +399,7 @@ def _split(model: Model, ops: Operators, drives: Sequence[Drive], left: Mapping[
         driven[i] = HamiltonianOperator(driven[i].matrix, alias, driven[i].envelope)
         turns = 1.0 if driven[i].envelope == "field" else 2.0
         rabi = model.first_rabi_per_ns(name)
-        couplings.append(HamiltonianOperator(sp.csr_array([[0.5 * rabi]]), alias, model_envelope(model, name)))
+        couplings.append(HamiltonianOperator(sp.csr_array([[0.0, 0.5 * rabi], [0.0, 0.0]]), alias, model_envelope(model, name)))
         for d in drives:
             if d.name == name:
                 added.append(replace(d, name=alias, detuning_ueV=d.detuning_ueV + extra / turns * HBAR_UEV_NS))

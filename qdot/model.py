@@ -188,7 +188,7 @@ class Model:
             if c.drive == drive:
                 if isinstance(c, Coupling):
                     return abs(c.rabi_per_ns)
-                return 2.0 * float(np.max(np.abs(c.matrix.toarray())))
+                return 2.0 * float(np.max(np.abs((c.matrix + c.matrix.conj().T).toarray())))
         return 0.0
 
     def to_qutip(self) -> QutipModel:
