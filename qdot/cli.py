@@ -277,7 +277,7 @@ def _sweep(
             changed = scenario.replaced(changed, name, value)
         asked.append(scenario.from_table(changed, str(file)))
     points = [{"at": point, "result": scenario.run(one)} for point, one in zip(grid, _progress(asked, f"sweeping {file.name}"), strict=True)]
-    _print(_as_json({"vary": axes, "points": points}) if as_json else _tables(_sweep_tables(points)))
+    _print(_as_json({"vary": axes, "points": points}) if as_json else _tables(_sweep_tables(points), fold=False))
 
 
 def _axis(text: str) -> tuple[str, list[float]]:
@@ -359,17 +359,18 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, indent=2, allow_nan=False)
 
 
-def _tables(tables: Iterable[Table]) -> str:
-    """Rich tables as text: as wide as the terminal, or as wide as they need where there is none."""
+def _tables(tables: Iterable[Table], fold: bool = True) -> str:
+    """Rich tables as text: folded to the width of a terminal if there is one, else as wide as they need."""
     from rich.console import Console
 
-    console = Console() if sys.stdout is not None and sys.stdout.isatty() else Console(width=200, color_system=None)
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    console = Console() if is_terminal and fold else Console(width=100_000, color_system=None)
     with console.capture() as captured:
         for one in tables:
             console.print(one.title, markup=False, highlight=False)
             one.title = None
             console.print(one)
-    return captured.get()
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _table(title: str, *columns: str) -> Table:

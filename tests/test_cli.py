@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qdot import cli, emitters
+from qdot import cli, emitters, study
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -363,6 +363,114 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         out = capsys.readouterr().out
         for command in ("run", "reproduce", "fit", "emitters"):
             assert command in out
+
+
+SWEEP = str(EXAMPLES / "dark_loaded_cascade_cw.toml")
+
+
+def test_a_sweep_is_the_scenario_at_every_point_of_the_grid(capsys: pytest.CaptureFixture[str]) -> None:
+    """g2(0) = gX / (s + 2 P) for equal pumps far below the radiative rates, at every spin flip s."""
+    assert cli.main(["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=1e-5:1e-3:3:log", "--vary", "jump[3].lifetime_ns=0.1:0.2:2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["vary"]["jump[4].rate_per_ns"] == pytest.approx([1e-5, 1e-4, 1e-3], rel=1e-12)
+    assert found["vary"]["jump[3].lifetime_ns"] == [0.1, 0.2]
+    assert len(found["points"]) == 6
+    for point in found["points"]:
+        s, lifetime = point["at"]["jump[4].rate_per_ns"], point["at"]["jump[3].lifetime_ns"]
+        p = 1e-3
+        weak = p * (2 * p + s) / (lifetime * p * (2 * p + s) ** 2)
+        assert point["result"]["g2"]["value"][0] == pytest.approx(weak, rel=2e-3)
+    assert cli.main(["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=1e-5:1e-3:2"]) == 0
+    assert "flux_per_ns.pair" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep", SWEEP], "--vary"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_ns"], "FROM:TO:N"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=1:2"], "FROM:TO:N"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=a:2:3"], "'a'"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=0:2:3:log"], "> 0"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=-1:2:3"], "jump[4].rate_per_ns must be a finite number >= 0, got -1.0"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_n=1:2:3"], "'rate_per_ns'"),
+        (["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=1:2:0"], "whole number >= 1"),
+        (["sweep", "none.toml", "--vary", "jump[4].rate_per_ns=1:2:3"], "none.toml"),
+        (["fit"], "DATA must be given (or --study NAME)"),
+        (["fit", "x.csv"], "--emitter"),
+        (["fit", "x.csv", "--emitter", "TwoLevel"], "--vary"),
+        (["fit", "x.csv", "--emitter", "TwoLevels", "--vary", "lifetime_ns=1"], "did you mean 'TwoLevel'"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns"], "NAME=VALUE"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=1:2"], "START:LOW:HIGH"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=1:2:3"], "inside its limits"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=one"], "'one'"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime=1"], "lifetime_ns"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=-1"], "> 0"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=1", "--drive", "gaussian"], "fwhm_ns"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=1", "--drive", "cv"], "'cw'"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=1", "--drive", "square:fwhm_ns=1"], "duration_ns"),
+        (["fit", "x.csv", "--emitter", "TwoLevel", "--vary", "lifetime_ns=1", "--data", "."], "--study"),
+        (["fit", "x.csv", "--study", "s"], "stand alone"),
+        (["fit", "--study", "nobody_1900"], "nobody_1900"),
+    ],
+)
+def test_wrong_sweeps_and_fits_are_one_message_and_exit_code_2(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert words in error
+
+
+def verdict(judgement: str, required: bool) -> study.Verdict:
+    return study.Verdict(
+        study="one",
+        quantity="g2(0)",
+        published=3966.0,
+        uncertainty=324.0,
+        computed=4000.0,
+        verdict=judgement,  # type: ignore[arg-type]
+        source="abstract",
+        status="read",
+        stage="detector",
+        required=required,
+        reason="because",
+    )
+
+
+@pytest.mark.parametrize(("judgement", "required", "code"), [("agrees", True, 0), ("not determined", True, 0), ("differs", False, 0), ("differs", True, 1)])
+def test_reproduce_exits_with_1_only_if_a_required_number_differs(
+    judgement: str, required: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(study, "names", lambda: ["one"])
+    monkeypatch.setattr(study, "reproduce", lambda name, data=None, out=None: [verdict(judgement, required)])
+    assert cli.main(["reproduce", "--json"]) == code
+    rows = json.loads(capsys.readouterr().out)
+    assert {"study", "quantity", "published", "uncertainty", "computed", "verdict", "source", "status", "stage"} <= set(rows[0])
+    assert rows[0]["verdict"] == judgement
+    assert cli.main(["reproduce", "one"]) == code
+    assert "3966" in capsys.readouterr().out
+    assert cli.main(["reproduce", "two"]) == 2
+    assert "two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("converged", "code"), [(True, 0), (False, 1)])
+def test_the_fit_of_a_study_prints_what_it_found_and_exits_with_1_if_it_failed(
+    converged: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {
+        "chi2_per_dof": 1.1,
+        "converged": converged,
+        "points": [{"power_uW": 1.2, "g2_zero": 0.22, "error": 0.02}],
+        "parameters": {"capture_per_ns": {"value": 1.0, "minus": -0.1, "plus": 0.2, "limit": None}},
+    }
+    monkeypatch.setattr(study, "fit", lambda name, data=None, out=None: found)
+    assert cli.main(["fit", "--study", "one", "--json"]) == code
+    assert json.loads(capsys.readouterr().out) == found
+    assert cli.main(["fit", "--study", "one"]) == code
+    out = capsys.readouterr().out
+    assert "capture_per_ns" in out
+    assert "0.22" in out
 
 
 def program(*arguments: str) -> list[str]:

@@ -550,8 +550,8 @@ photon_numbers = { max = 1, label = "pump" }
     close(ask(text.replace("gaussian", "sech"))["photon_numbers"], [p0, 1 - p0], 1e-11)
 
 
-def test_detuning_and_chirp_and_phase_enter_as_one_phase() -> None:
-    """Square pulse with detuning: the closed form of the detuned rotation (decay far slower); a phase alone changes nothing."""
+def test_a_detuned_square_pulse_rotates_about_a_tilted_axis_and_its_phase_alone_changes_nothing() -> None:
+    """(Omega/W)^2 sin^2(W T/2), W^2 = Omega^2 + delta^2, decay far slower."""
     delta = 4.0 / HBAR
     text = driven('shape = "square"\nduration_ns = 0.4\ndetuning_ueV = 4.0').replace("rate_per_ns = 1.0", "rate_per_ns = 1e-9")
     whole = math.hypot(3.0, delta)
@@ -559,14 +559,27 @@ def test_detuning_and_chirp_and_phase_enter_as_one_phase() -> None:
     close(ask(text)["mean_photons"], up, 1e-8)
     turned = text.replace("detuning_ueV = 4.0", "detuning_ueV = 4.0\nphase_pi = 0.3")
     close(ask(turned)["mean_photons"], up, 1e-8)
-    chirped = text.replace("detuning_ueV = 4.0", "chirp_per_ns2 = 50.0")
 
-    def amplitude(t: float, y: np.ndarray) -> np.ndarray:
-        e = 1.5 * np.exp(-1j * 25.0 * (t - 0.2) ** 2)
-        return np.array([-1j * np.conj(e) * y[1], -1j * e * y[0]])
 
-    y = solve_ivp(amplitude, (0, 0.4), np.array([1, 0], dtype=complex), method="DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
-    close(ask(chirped)["mean_photons"], abs(y[1]) ** 2, 1e-8)
+def test_a_pulse_is_above_the_frame_by_its_detuning_and_sweeps_up_with_its_chirp() -> None:
+    """Amplitudes under phase = detuning t + chirp (t - centre)^2 / 2 + pi phase_pi, exciton at 1.5 ueV; reversing any one sign changes the answer."""
+    text = "[energy_ueV]\nX = 1.5\n" + driven(
+        'shape = "square"\nduration_ns = 0.4\nstart_ns = 0.1\ndetuning_ueV = DETUNING\nchirp_per_ns2 = CHIRP\nphase_pi = 0.4'
+    )
+    text = 'levels = ["G", "X"]\n' + text.replace('levels = ["G", "X"]\n', "").replace("rate_per_ns = 1.0", "rate_per_ns = 1e-9")
+
+    def excited(detuning: float, chirp: float) -> float:
+        def amplitude(t: float, y: np.ndarray) -> np.ndarray:
+            e = 1.5 * np.exp(-1j * (detuning / HBAR * t + chirp * (t - 0.3) ** 2 / 2 + 0.4 * math.pi))
+            return np.array([-1j * np.conj(e) * y[1], -1j * e * y[0] - 1j * 1.5 / HBAR * y[1]])
+
+        y = solve_ivp(amplitude, (0.1, 0.5), np.array([1, 0], dtype=complex), method="DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+        return float(abs(y[1]) ** 2)
+
+    answers = {(d, c): excited(d, c) for d in (2.0, -2.0) for c in (40.0, -40.0)}
+    for (d, c), up in answers.items():
+        close(ask(text.replace("DETUNING", str(d)).replace("CHIRP", str(c)))["mean_photons"], up, 1e-8)
+    assert abs(answers[2.0, 40.0] / answers[-2.0, 40.0] - 1) > 0.01
 
 
 def test_a_cavity_takes_one_g_for_all_transitions_or_one_for_each() -> None:
@@ -685,3 +698,22 @@ def test_errors_of_a_file_name_the_file_and_errors_of_a_text_do_not(tmp_path: Pa
         scenario.load(path)
     with pytest.raises(InputError, match=r"^compute\.flux must"):
         scenario.load(path.read_text())
+
+
+def test_a_number_replaced_by_its_place_is_the_file_with_that_number() -> None:
+    path = EXAMPLES / "dark_loaded_cascade_cw.toml"
+    table = scenario.read_table(path)
+    changed = scenario.from_table(scenario.replaced(table, "jump[4].rate_per_ns", 2e-3))
+    by_hand = path.read_text()[::-1].replace("rate_per_ns = 1e-3"[::-1], "rate_per_ns = 2e-3"[::-1], 1)[::-1]
+    assert scenario.run(changed) == ask(by_hand)
+    assert scenario.from_table(table).model.jumps == scenario.load(path).model.jumps
+    for place, words in (
+        ("jump[9].rate_per_ns", r"jump\[9\].*0 \.\. 4, got 9"),
+        ("jmup[0].rate_per_ns", "did you mean 'jump'"),
+        ("jump[0].from", "number in the file"),
+        ("jump[0]..from", "place in the file"),
+        ("levels[0]", "number in the file"),
+        ("levels.x", "levels.x"),
+    ):
+        with pytest.raises(InputError, match=words):
+            scenario.replaced(table, place, 1.0)

@@ -19,7 +19,7 @@ STYLE = {"font.size": 8.5, "axes.titlesize": 9.0, "legend.fontsize": 8.0, "axes.
 
 def style() -> AbstractContextManager[None]:
     """Fonts and frames of all figures; draw inside `with style():`."""
-    return rc_context(STYLE)
+    return rc_context(STYLE)  # type: ignore[arg-type]
 
 
 def correlation(short_ns: Array, ideal: Array, measured: Array, long_ns: Array, dip: Array, level: float, error: float, response: str, path: Path) -> Path:
@@ -172,15 +172,14 @@ def region_ranges(
     for ax, (key, title) in zip(axes, names, strict=False):
         low, high = box[key]
         ax.axvspan(low, high, color=GREY, alpha=0.12, lw=0)
-        for i, label in enumerate(labels):
-            values = cases[label][key]
-            colour = ORANGE if "two pulses" in label else BLUE
-            if values.size == 0:
-                ax.annotate("excluded", (np.sqrt(low * high), i), ha="center", va="center", fontsize=7.5, color=RED)
-                continue
-            q = np.quantile(values, (0.0, 0.16, 0.84, 1.0))
-            ax.plot(q[[0, 3]], [i, i], color=colour, lw=1.2)
-            ax.plot(q[[1, 2]], [i, i], color=colour, lw=4.5, solid_capstyle="butt")
+        filled = [(i, label) for i, label in enumerate(labels) if cases[label][key].size]
+        rows = [i for i, _ in filled]
+        q = np.array([np.quantile(cases[label][key], (0.0, 0.16, 0.84, 1.0)) for _, label in filled])
+        colours = [ORANGE if "two pulses" in label else BLUE for _, label in filled]
+        ax.hlines(rows, q[:, 0], q[:, 3], colors=colours, lw=1.2)
+        ax.hlines(rows, q[:, 1], q[:, 2], colors=colours, lw=4.5)
+        for i in set(range(len(labels))) - set(rows):
+            ax.annotate("excluded", (np.sqrt(low * high), i), ha="center", va="center", fontsize=7.5, color=RED)
         ax.plot([shown[key]] * 2, [-0.6, len(labels) - 0.4], color="k", lw=0.9, ls="--")
         ax.set_title(title, fontsize=8.5)
         ax.set(xscale="log", xlim=(low / 1.3, high * 1.3), ylim=(len(labels) - 0.4, -0.6))
@@ -241,5 +240,7 @@ def predictions(peaks: Mapping[str, Array], period_ns: Array, shares: Mapping[st
 
 
 def _save(fig: Figure, path: Path) -> Path:
+    for ax in fig.axes:
+        ax.minorticks_off()
     fig.savefig(path, dpi=150)
     return path

@@ -85,8 +85,10 @@ def run(data: Path | None = None, out: Path | None = None) -> list[Verdict]:
 
 def target(entries: Mapping[str, Published]) -> Target:
     """The three numbers as the region needs them."""
-    g2, share, pairs = (entries[k] for k in ("g2_zero_cw", "share", "pair_efficiency"))
-    return Target(*(float(v or 0.0) for e in (g2, share, pairs) for v in (e.value, e.uncertainty)), JITTER_FWHM_NS, BIN_NS, PULSE["period_ns"])
+    (g2, dg2), (share, dshare), (pairs, dpairs) = (
+        (float(entries[k].value or 0.0), float(entries[k].uncertainty or 0.0)) for k in ("g2_zero_cw", "share", "pair_efficiency")
+    )
+    return Target(g2, dg2, share, dshare, pairs, dpairs, JITTER_FWHM_NS, BIN_NS, PULSE["period_ns"])
 
 
 def regions(numbers: Target, draws: int = DRAWS, mu_errors: tuple[float, ...] = (0.0, 0.01, 0.05)) -> dict[tuple[str, int, float], dict[str, Array]]:

@@ -1,0 +1,80 @@
+"""Plots: they return the axes they were given, show the numbers of the result and carry units."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import qdot
+from qdot import plot
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def cw() -> qdot.Experiment:
+    return qdot.Experiment(qdot.emitters.DarkLoadedCascade(), drive=qdot.drive.CW(power_uW=1.0), collection={"pair": 0.55})
+
+
+@pytest.fixture(scope="module")
+def train(cw: qdot.Experiment) -> qdot.Experiment:
+    return cw.replace(drive=qdot.drive.Instant(power_uW=5.0, period_ns=12.5))
+
+
+def test_a_curve_is_drawn_on_the_given_axes_with_its_own_values_and_units(cw: qdot.Experiment) -> None:
+    g2 = cw.g2(np.geomspace(1e-3, 1e4, 30), "pair")
+    ax = plt.subplots()[1]
+    assert g2.plot(ax) is ax
+    (line,) = ax.get_lines()
+    np.testing.assert_array_equal(line.get_xdata(), g2.tau_ns)
+    np.testing.assert_array_equal(line.get_ydata(), g2.value)
+    assert ax.get_xlabel() == r"delay $\tau$ (ns)"
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize("delays", [np.linspace(-1, 1, 5), np.linspace(1, 90, 5), [0.0, 1.0, 1e4], [1.0]], ids=["negative", "short", "zero", "one"])
+def test_delays_that_are_not_positive_or_span_less_than_two_decades_are_linear(cw: qdot.Experiment, delays: list[float]) -> None:
+    assert cw.g2(delays, "pair").plot().get_xscale() == "linear"
+
+
+def test_side_peaks_are_points_against_the_period(train: qdot.Experiment) -> None:
+    peaks = train.side_peaks(3, "pair")
+    (line,) = peaks.plot().get_lines()
+    assert line.get_marker() == "o"
+    np.testing.assert_array_equal(line.get_ydata(), peaks.value)
+
+
+def test_a_flux_against_time_carries_both_units(train: qdot.Experiment) -> None:
+    ax = train.emission_profile([0.0, 0.1, 1.0], "pair").plot()
+    assert ax.get_xlabel() == "time (ns)"
+    assert ax.get_ylabel() == "flux(pair) (1/ns)"
+
+
+def test_g3_on_a_grid_of_delays_is_a_map(cw: qdot.Experiment) -> None:
+    tau = np.array([0.01, 0.1, 1.0])
+    ax = cw.g3(tau[:, None], tau[None, :], "pair").plot()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (r"delay $\tau_1$ (ns)", r"delay $\tau_2$ (ns)")
+    assert len(ax.collections) == 1
+
+
+def test_photon_numbers_are_bars_of_the_probabilities_two_stages_on_one_axes(train: qdot.Experiment) -> None:
+    stats = train.photon_numbers("pair", max=3)
+    ax = stats.plot()
+    assert stats.at("emission").plot(ax) is ax
+    heights = np.array([bar.get_height() for bar in ax.patches])
+    np.testing.assert_array_equal(heights, np.concatenate([stats.probabilities, stats.at("emission").probabilities]))
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["pair, first_lens", "pair, emission"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("photons n", "probability P(n)")
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("power_uW", "power (µW)"), ("pulse_energy_fJ", "pulse energy (fJ)"), ("tau_ns", r"delay $\tau$ (ns)"), ("flux_per_ns", "flux (1/ns)"), ("period", "period")],
+)
+def test_the_unit_of_a_field_name_becomes_that_of_the_axis(name: str, label: str) -> None:
+    assert plot.axis_label(name) == label
