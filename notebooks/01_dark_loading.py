@@ -36,7 +36,7 @@ from qdot import study
 # Every line below changes it through `replace`, by the dotted name of the parameter.
 
 # %%
-dot = study.load("baqis_2026").continuous()
+dot = study.module("baqis_2026").dot.continuous()
 dot.source
 
 # %% [markdown]
@@ -65,7 +65,8 @@ ax.legend();
 # ## Power by power
 #
 # $g^{(2)}(0)$ with an ideal detector, the emitted flux of pair light, and the fraction of photons in pairs, 2 flux(XX) / flux(XX + X). A selective dark path gives
-# $g^{(2)}(0)$ falling as 1/power; as soon as single excitons pass by the bright state, it levels off at low power.
+# $g^{(2)}(0)$ falling as 1/power. At low power the dark exciton flips or decays before a second pair is absorbed: $g^{(2)}(0)$ levels off
+# and the fraction falls.
 
 
 # %%

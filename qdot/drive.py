@@ -155,6 +155,12 @@ class Pulse(Drive):
         """True if intensity and field are constant from start to end."""
         return False
 
+    @property
+    def longest_step_ns(self) -> float:
+        """Longest step on which the series of the envelope converge fast: a fraction of the shape's feature and of a turn of its phase."""
+        turning = abs(self.detuning_per_ns) + 0.5 * abs(self.chirp_per_ns2) * self.length_ns
+        return min(self.feature_ns, 1.0 / turning) if turning > 0 else self.feature_ns
+
     def series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
         """(order+1,) Taylor coefficients in s of the envelope at t_ns + s h_ns, peak 1; complex unless kind is "intensity"."""
         if kind == "intensity":

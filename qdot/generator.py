@@ -499,7 +499,7 @@ def _timeline(
                     for c, jump in light.items():
                         emitting[c] = emitting[c] + value * jump if c in emitting else value * jump
                 else:
-                    feature = min(feature, p.feature_ns)
+                    feature = min(feature, p.longest_step_ns)
                     driven.append((Driven(m, factor), light))
         stretches.append(Stretch(t, end, generator.tocsr(), emitting, tuple(driven), feature))
     return Timeline(g, tuple(stretches), rest, period, True)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -293,7 +294,7 @@ def run(scenario: Scenario) -> dict[str, Any]:
     ask = scenario.compute
     result: dict[str, Any] = {"stage": STAGE}
     errors: dict[str, float] = {}
-    with _named(scenario.where):
+    with _named(scenario.where), _in_range():
         experiment = scenario.experiment()
         if ask.populations:
             with _named("compute.populations"):
@@ -731,6 +732,17 @@ def _named(place: str) -> Iterator[None]:
         if not place or str(error).startswith(place):
             raise
         raise InputError(f"{place}: {error}") from error
+
+
+@contextmanager
+def _in_range() -> Iterator[None]:
+    """An overflow or 0/0 inside a calculation as an InputError, so that no number comes from it."""
+    try:
+        with np.errstate(divide="raise", over="raise", invalid="raise"):
+            yield
+    except FloatingPointError as error:
+        remedy = "look for a rate, energy, delay or pulse that is many orders of magnitude from the others"
+        raise bad("the scenario", "stay within the range of double precision", str(error), remedy) from None
 
 
 def _read(path: Path) -> str:

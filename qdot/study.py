@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -172,23 +173,45 @@ def published(where: Path) -> dict[str, Published]:
     return entries
 
 
+def module(name: str) -> ModuleType:
+    """A study's `study.py`, imported from its path as a package, so that it may import the files beside it.
+
+    Notebooks and tests reach the study's own parts through it. Raises InputError for an unknown study.
+    """
+    where = folder(name)
+    package, path = f"qdot_fits_{where.name}", where / "study.py"
+    loaded = sys.modules.get(package)
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
+    spec = importlib.util.spec_from_file_location(package, path, submodule_search_locations=[str(where)])
+    if spec is None or spec.loader is None:
+        raise bad("study", "have a study.py that Python can import", str(path), "restore the file")
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[package] = made
+    try:
+        spec.loader.exec_module(made)
+    except BaseException:
+        del sys.modules[package]
+        raise
+    return made
+
+
 def reproduce(name: str, data: str | Path | None = None, out: str | Path | None = None) -> list[Verdict]:
     """Published against computed for one study, one Verdict per quantity.
 
     data: folder with measurements that are not shipped (a study says which; without them it uses what it has).
     out: folder for the study's figures, made if it is missing; None draws nothing. Raises InputError for an unknown study or missing data.
     """
-    module = _module(folder(name))
-    return cast(list[Verdict], module.run(_existing(data), _made(out)))
+    return cast(list[Verdict], module(name).run(_existing(data), _made(out)))
 
 
 def fit(name: str, data: str | Path | None = None, out: str | Path | None = None) -> dict[str, Any]:
     """The fit of a study to its measurements, as plain values. Raises InputError if the study has nothing to fit."""
-    module = _module(folder(name))
-    if not hasattr(module, "fit"):
-        able = [n for n in names() if hasattr(_module(folder(n)), "fit")]
+    chosen = module(name)
+    if not hasattr(chosen, "fit"):
+        able = [n for n in names() if hasattr(module(n), "fit")]
         raise bad("study", f"be one with measurements to fit ({', '.join(able) or 'there is none'})", repr(name), "use `qdot reproduce` for this one")
-    return cast(dict[str, Any], module.fit(_existing(data), _made(out)))
+    return cast(dict[str, Any], chosen.fit(_existing(data), _made(out)))
 
 
 def failed(verdicts: Iterable[Verdict]) -> bool:
@@ -209,7 +232,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     for v, cells in zip(verdicts, lines, strict=True):
         text.append(row(cells) + ("" if v.required else "  (not required)"))
         if v.reason:
-            text.append(f"    {v.reason}")
+            text.append(textwrap.fill(v.reason, 150, initial_indent="    ", subsequent_indent="    "))
     return "\n".join(text)
 
 
@@ -264,26 +287,6 @@ def _root() -> Path | None:
         if root.is_dir() and any(_is_study(p) for p in root.iterdir()):
             return root
     return None
-
-
-def _module(where: Path) -> ModuleType:
-    """The study's `study.py`, imported from its path as a package, so that it may import the files beside it."""
-    name = f"qdot_fits_{where.name}"
-    path = where / "study.py"
-    loaded = sys.modules.get(name)
-    if loaded is not None and loaded.__file__ == str(path):
-        return loaded
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(where)])
-    if spec is None or spec.loader is None:
-        raise bad("study", "have a study.py that Python can import", str(path), "restore the file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _existing(data: str | Path | None) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qdot import cli, emitters, study
+from qdot import cli, emitters, errors, fitting, study
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -454,23 +454,72 @@ def test_reproduce_exits_with_1_only_if_a_required_number_differs(
     assert "two" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("converged", "code"), [(True, 0), (False, 1)])
-def test_the_fit_of_a_study_prints_what_it_found_and_exits_with_1_if_it_failed(
-    converged: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_fit_of_a_study_prints_what_it_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     found = {
         "chi2_per_dof": 1.1,
-        "converged": converged,
         "points": [{"power_uW": 1.2, "g2_zero": 0.22, "error": 0.02}],
-        "parameters": {"capture_per_ns": {"value": 1.0, "minus": -0.1, "plus": 0.2, "limit": None}},
+        "parameters": {"capture_per_ns": {"value": 1.0, "minus": 0.1, "plus": None, "limit": {"side": "lower", "value": 0.8, "confidence": 0.95}}},
     }
     monkeypatch.setattr(study, "fit", lambda name, data=None, out=None: found)
-    assert cli.main(["fit", "--study", "one", "--json"]) == code
+    assert cli.main(["fit", "--study", "one", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == found
-    assert cli.main(["fit", "--study", "one"]) == code
+    assert cli.main(["fit", "--study", "one"]) == 0
     out = capsys.readouterr().out
-    assert "capture_per_ns" in out
-    assert "0.22" in out
+    for words in ("capture_per_ns", "0.22", "> 0.8 (95%)"):
+        assert words in out
+
+
+def measured(path: Path, header: str, rows: list[tuple[float, ...]]) -> str:
+    path.write_text(header + "\n" + "\n".join(",".join(map(repr, row)) for row in rows) + "\n")
+    return str(path)
+
+
+def test_a_fit_recovers_what_made_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pumped two-level emitter: flux w P gamma / (w P + gamma); g2(tau) 1 - exp(-(w P + gamma) tau) at 1 uW."""
+    powers = [0.1, 0.3, 1.0, 3.0, 10.0]
+    flux = measured(tmp_path / "flux.csv", "power_uW,flux_per_ns,flux_error_per_ns", [(p, 0.5 * p * 2 / (0.5 * p + 2), 0.01) for p in powers])
+    arguments = [
+        "fit",
+        flux,
+        "--emitter",
+        "TwoLevel",
+        "--set",
+        "pump_per_ns_per_uW=0.3",
+        "--vary",
+        "pump_per_ns_per_uW=0.3:0:",
+        "--vary",
+        "lifetime_ns=0.8:0.01:10",
+    ]
+    assert cli.main([*arguments, "--json"]) == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    found = json.loads(out)
+    assert found["parameters"]["source.pump_per_ns_per_uW"]["value"] == pytest.approx(0.5, rel=1e-4)
+    assert found["parameters"]["source.lifetime_ns"]["value"] == pytest.approx(0.5, rel=1e-4)
+    assert cli.main(arguments) == 0
+    assert "source.lifetime_ns" in capsys.readouterr().out
+
+
+def test_a_csv_that_cannot_be_used_is_one_message_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty, words, gap = tmp_path / "empty.csv", tmp_path / "words.csv", tmp_path / "gap.csv"
+    empty.write_text("")
+    words.write_text("power_uW,g2_zero,g2_zero_error\n1.0,high,0.1\n")
+    gap.write_text("delay_ns,counts\n0.0,1\n1.0,2.5\n2.0,3\n")
+    for path in (empty, words, gap, tmp_path / "none.csv", tmp_path):
+        assert cli.main(["fit", str(path), "--emitter", "TwoLevel", "--vary", "lifetime_ns=1"]) == 2
+        out, error = capsys.readouterr()
+        assert (out, error.count("\n")) == ("", 1)
+        assert str(path) in error
+
+
+def test_a_fit_that_does_not_converge_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise errors.bad("the fit", "converge", "a distance of 1 to the minimum", "bound the parameters")
+
+    monkeypatch.setattr(fitting, "fit", lost)
+    flux = measured(tmp_path / "flux.csv", "power_uW,flux_per_ns,flux_error_per_ns", [(1.0, 0.5, 0.1)])
+    assert cli.main(["fit", flux, "--emitter", "TwoLevel", "--vary", "lifetime_ns=1"]) == 1
+    assert "converge" in capsys.readouterr().err
 
 
 def program(*arguments: str) -> list[str]:

@@ -13,7 +13,9 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 NAMES = ("01_dark_loading", "02_fit_a_power_series")
-MODEL_CODE = re.compile(r"\b(Model|Jump|Coupling|Dephasing|Cavity|Qobj|from_qutip|lindblad)\(|linalg|\bexpm\b|\bsolve_ivp\b|\bodeint\b|\bclass\b|\bqutip\b|\b(minimize|curve_fit|least_squares|Minuit)\b|np\.exp\(")
+MODEL_CODE = re.compile(
+    r"\b(Model|Jump|Coupling|Dephasing|Cavity|Qobj|from_qutip|lindblad)\(|linalg|\bexpm\b|\bsolve_ivp\b|\bodeint\b|\bclass\b|\bqutip\b|\b(minimize|curve_fit|least_squares|Minuit)\b|np\.exp\("
+)
 
 
 def read(name: str) -> Any:
@@ -28,9 +30,7 @@ def test_every_notebook_is_tested() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_text_and_the_notebook_are_the_same_cells_and_carry_no_outputs(name: str) -> None:
     text, shipped = jupytext.read(NOTEBOOKS / f"{name}.py"), read(name)
-    assert [(c.cell_type, c.source) for c in shipped.cells] == [(c.cell_type, c.source) for c in text.cells], (
-        f"run jupytext --sync notebooks/{name}.py"
-    )
+    assert [(c.cell_type, c.source) for c in shipped.cells] == [(c.cell_type, c.source) for c in text.cells], f"run jupytext --sync notebooks/{name}.py"
     for cell in shipped.cells:
         if cell.cell_type == "code":
             assert (cell.outputs, cell.execution_count) == ([], None)

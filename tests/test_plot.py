@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -74,7 +76,23 @@ def test_photon_numbers_are_bars_of_the_probabilities_two_stages_on_one_axes(tra
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("power_uW", "power (µW)"), ("pulse_energy_fJ", "pulse energy (fJ)"), ("tau_ns", r"delay $\tau$ (ns)"), ("flux_per_ns", "flux (1/ns)"), ("period", "period")],
+    [
+        ("power_uW", "power (µW)"),
+        ("pulse_energy_fJ", "pulse energy (fJ)"),
+        ("tau_ns", r"delay $\tau$ (ns)"),
+        ("flux_per_ns", "flux (1/ns)"),
+        ("period", "period"),
+    ],
 )
 def test_the_unit_of_a_field_name_becomes_that_of_the_axis(name: str, label: str) -> None:
     assert plot.axis_label(name) == label
+
+
+def test_a_measured_series_is_drawn_with_both_of_its_errors(tmp_path: Path) -> None:
+    path = tmp_path / "decay.csv"
+    path.write_text("power_uW,decay_ns,decay_minus_ns,decay_plus_ns\n1,1.5,0.1,0.2\n2,1.4,0.1,0.3\n")
+    ax = plot.series(qdot.read_series(path))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("power (µW)", "decay (ns)")
+    (bars,) = ax.containers
+    ends = [segment[:, 1].tolist() for segment in bars[2][0].get_segments()]
+    np.testing.assert_allclose(ends, [[1.4, 1.7], [1.3, 1.7]], rtol=1e-14)

@@ -562,24 +562,79 @@ def test_a_detuned_square_pulse_rotates_about_a_tilted_axis_and_its_phase_alone_
 
 
 def test_a_pulse_is_above_the_frame_by_its_detuning_and_sweeps_up_with_its_chirp() -> None:
-    """Amplitudes under phase = detuning t + chirp (t - centre)^2 / 2 + pi phase_pi, exciton at 1.5 ueV; reversing any one sign changes the answer."""
-    text = "[energy_ueV]\nX = 1.5\n" + driven(
-        'shape = "square"\nduration_ns = 0.4\nstart_ns = 0.1\ndetuning_ueV = DETUNING\nchirp_per_ns2 = CHIRP\nphase_pi = 0.4'
-    )
-    text = 'levels = ["G", "X"]\n' + text.replace('levels = ["G", "X"]\n', "").replace("rate_per_ns = 1.0", "rate_per_ns = 1e-9")
+    """Amplitudes of a ladder under phase = detuning t + chirp (t - centre)^2 / 2; reversing the sign of either changes the answer.
+
+    A ladder and not two levels, which cannot tell an up-chirp from a down-chirp of a symmetric pulse.
+    """
+    text = """
+levels = ["G", "X", "XX"]
+[energy_ueV]
+X = 1.5
+XX = 1.0
+[[jump]]
+from = "XX"
+to = "X"
+rate_per_ns = 1e-9
+photon = "XX"
+[[jump]]
+from = "X"
+to = "G"
+rate_per_ns = 1e-9
+photon = "X"
+[[coupling]]
+between = ["G", "X"]
+rabi_per_ns = 5.0
+drive = "laser"
+[[coupling]]
+between = ["X", "XX"]
+rabi_per_ns = 4.0
+drive = "laser"
+[[drive]]
+name = "laser"
+shape = "square"
+duration_ns = 0.8
+start_ns = 0.1
+detuning_ueV = DETUNING
+chirp_per_ns2 = CHIRP
+phase_pi = 0.4
+[compute]
+photon_numbers = { max = 1, label = "XX" }
+"""
 
     def excited(detuning: float, chirp: float) -> float:
         def amplitude(t: float, y: np.ndarray) -> np.ndarray:
-            e = 1.5 * np.exp(-1j * (detuning / HBAR * t + chirp * (t - 0.3) ** 2 / 2 + 0.4 * math.pi))
-            return np.array([-1j * np.conj(e) * y[1], -1j * e * y[0] - 1j * 1.5 / HBAR * y[1]])
+            e = np.exp(-1j * (detuning / HBAR * t + chirp * (t - 0.5) ** 2 / 2 + 0.4 * math.pi))
+            h = ket_bra(3, 1, 0, 2.5 * e) + ket_bra(3, 2, 1, 2.0 * e)
+            return -1j * (h + h.conj().T + np.diag([0.0, 1.5, 1.0]) / HBAR) @ y
 
-        y = solve_ivp(amplitude, (0.1, 0.5), np.array([1, 0], dtype=complex), method="DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
-        return float(abs(y[1]) ** 2)
+        y = solve_ivp(amplitude, (0.1, 0.9), np.array([1, 0, 0], dtype=complex), method="DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+        return float(abs(y[2]) ** 2)
 
-    answers = {(d, c): excited(d, c) for d in (2.0, -2.0) for c in (40.0, -40.0)}
+    answers = {(d, c): excited(d, c) for d in (0.8, -0.8) for c in (10.0, -10.0)}
     for (d, c), up in answers.items():
-        close(ask(text.replace("DETUNING", str(d)).replace("CHIRP", str(c)))["mean_photons"], up, 1e-8)
-    assert abs(answers[2.0, 40.0] / answers[-2.0, 40.0] - 1) > 0.01
+        close(ask(text.replace("DETUNING", str(d)).replace("CHIRP", str(c)))["mean_photons"], up, 1e-7)
+    for other in ((-0.8, 10.0), (0.8, -10.0)):
+        assert abs(answers[other] / answers[0.8, 10.0] - 1) > 0.01
+
+
+def test_a_collective_jump_may_be_driven() -> None:
+    """A dose of 0.5 ns at 2 per ns: 1 - exp(-1) of the pulses excite."""
+    text = (
+        TWO_LEVEL
+        + """
+[[jump]]
+transitions = [["G", "X"]]
+rates_per_ns = [2.0]
+drive = "laser"
+[[drive]]
+name = "laser"
+shape = "instant"
+dose_ns = 0.5
+[compute]
+photon_numbers = { max = 1, label = "X" }
+"""
+    )
+    close(ask(text)["photon_numbers"], [math.exp(-1), 1 - math.exp(-1)], 1e-12)
 
 
 def test_a_cavity_takes_one_g_for_all_transitions_or_one_for_each() -> None:

@@ -29,7 +29,7 @@ def correlation(short_ns: Array, ideal: Array, measured: Array, long_ns: Array, 
     left.axhspan(level - error, level + error, color=GREY, alpha=0.3, lw=0)
     left.plot(1e3 * short_ns, ideal, color=BLUE, label="ideal detector")
     left.plot(1e3 * short_ns, measured, color=RED, label=response)
-    left.annotate("published 3966(324)", (0.97, level + error), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="0.3")
+    left.annotate("3966(324)", (0.99, level + error), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="0.3")
     left.set(xlabel=r"delay $\tau$ (ps)", ylabel=r"$g^{(2)}(\tau)$", title="the peak", xlim=(1e3 * short_ns[0], 1e3 * short_ns[-1]))
     left.set_ylim(0, 1.5 * ideal.max())
     left.legend(frameon=False, loc="upper left")

@@ -68,16 +68,17 @@ def share_behind(share: Share, seen: Array, mu_error: Array) -> Array:
     return np.asarray(1.0 / (1.0 + more))
 
 
-def region(target: Target, share: Share, two_pulses: bool, mu_error: float, draws: int, rng: np.random.Generator) -> dict[str, Array]:
-    """The accepted draws: every axis of AXES, and pump_per_ns, dose, gap_ns, each (accepted,).
+def accepted_draws(target: Target, share: Share, two_pulses: bool, mu_error: float, draws: int, rng: np.random.Generator) -> dict[str, Array]:
+    """The accepted draws: every axis of AXES, and pump_per_ns, dose, gap_ns, lifetime_XX_ns, mu_error,
+    each (accepted,), with their probabilities (4, accepted).
 
     two_pulses: two instant pulses per period instead of one (each adds at most one exciton). mu_error: largest relative calibration error of mu.
     """
     x = {name: np.exp(rng.uniform(np.log(low), np.log(high), draws)) for name, (low, high) in BOX.items()}
-    ratio_of_lifetimes = rng.uniform(0.4, 1.0, draws)
-    e = rng.uniform(-mu_error, mu_error, draws)
+    x["lifetime_XX_ns"] = x["lifetime_X_ns"] * rng.uniform(0.4, 1.0, draws)
+    x["mu_error"] = e = rng.uniform(-mu_error, mu_error, draws)
     seen = target.share + rng.uniform(-1.0, 1.0, draws) * target.share_error
-    efficiency = (target.pair_efficiency + rng.uniform(-1.0, 1.0, draws) * target.pair_efficiency_error) / (1.0 + e) ** 2
+    efficiency = (target.pair_efficiency + rng.uniform(-1.0, 1.0, draws) * target.pair_efficiency_error) / (1.0 + e)
     height = target.g2_zero + rng.uniform(-1.0, 1.0, draws) * target.g2_zero_error
     wanted = share_behind(share, seen, e)
 
@@ -93,7 +94,7 @@ def region(target: Target, share: Share, two_pulses: bool, mu_error: float, draw
             y["gap_ns"] if two_pulses else None,
             y["relaxation_ns"],
             y["lifetime_X_ns"],
-            y["lifetime_X_ns"] * ratio_of_lifetimes[keep],
+            y["lifetime_XX_ns"],
         ).probabilities()
 
     everything = np.ones(draws, dtype=bool)

@@ -51,6 +51,7 @@ def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: f
             shorter = min(1.0, REACH * stretch / max(step * norm, 1e-300))
             if shorter > 0.9:
                 break
+            shorter = max(shorter, 0.25)
             step *= shorter
             series = series * shorter ** np.arange(ORDER + 1)
         x = _taylor_step(applied, series, step, x)

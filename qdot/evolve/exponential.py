@@ -32,44 +32,54 @@ TERMS = 28
 class Exponential:
     """e^{A h 2^k} for k = 0, 1, 2, ... of one dense generator, made on demand by squaring.
 
-    matrix: (d, d), already shifted by `shift` on its diagonal; step: h; conserves: columns of e^{At} sum to one.
+    matrix: (d, d), already shifted by `shift` on its diagonal; step: h; blocks: into how many equal blocks the indices fall such that
+    each diagonal block of e^{At} has columns that sum to one (0: none is known to).
     """
 
     matrix: np.ndarray
     shift: float
     step: float
-    conserves: bool
+    blocks: int
     squares: list[np.ndarray]
 
     @staticmethod
-    def of(a: sp.csr_array, longest: float, trace: np.ndarray | None = None, steady: np.ndarray | None = None, stretch: float = 1.0) -> Exponential:
-        """Prepare for times up to `longest`. trace: row kept by A, if any; steady: its unit-trace null vector, taken out of e^{At}.
+    def of(
+        a: sp.csr_array,
+        longest: float,
+        trace: np.ndarray | None = None,
+        steady: np.ndarray | None = None,
+        stretch: float = 1.0,
+        blocks: int = 1,
+    ) -> Exponential:
+        """Prepare for times up to `longest`.
 
-        stretch <= 1 shortens the elementary step; two values give two calculations with different round-off.
+        trace: row kept by A, or by each of `blocks` equal diagonal blocks of A alone; steady: the unit-trace null vector of A, taken out
+        of e^{At}. stretch <= 1 shortens the elementary step; two values give two calculations with different round-off.
         """
-        metzler = is_metzler(a)
-        if metzler:
+        if is_metzler(a):
             m = a.toarray()
-            conserves = trace is not None and bool(np.all(trace == 1.0))
-            out = m.sum(axis=0) - np.diag(m) if conserves else -np.diag(m)
+            if trace is None or not np.all(trace == 1.0):
+                blocks = 0
+            out = _off_diagonal_sums(m, blocks) if blocks else -np.diag(m)
             shift = 2.0 * float(max(out.max(initial=0.0), 1e-300))
             np.fill_diagonal(m, shift - out)
-            reach = shift
+            reach = float(m.sum(axis=0).max())
         else:
-            conserves, shift = False, 0.0
+            shift = 0.0
             if trace is not None and np.any(trace):
-                coo = keeps_trace(a, trace)
+                coo = keeps_trace(a, trace, _gains(a, trace, blocks) if blocks > 1 else None)
                 m = np.zeros(a.shape, dtype=np.longdouble)
                 np.add.at(m, (coo.row, coo.col), coo.data)
             else:
                 m = a.toarray().astype(np.longdouble)
+            blocks = 0
             if steady is not None and trace is not None:
                 m = m - np.outer(steady, trace) * np.abs(np.diag(m)).max()
             if m.shape[0] > EXTENDED_LIMIT:
                 m = m.astype(float)
             reach = float(np.abs(m).sum(axis=0).max(initial=0.0))
         doublings = max(0, math.ceil(math.log2(max(longest * reach / stretch, 1e-300))))
-        return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, conserves, [])
+        return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, blocks, [])
 
     def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """(d, n) e^{A h fraction_i} y for y (d,) and fractions (n,) in [0, 1]."""
@@ -94,7 +104,12 @@ class Exponential:
         return self.squares[k]
 
     def _settle(self, e: np.ndarray) -> np.ndarray:
-        return e / e.sum(axis=0, keepdims=True) if self.conserves else e
+        """Bring the columns of each diagonal block back to their sum, so that round-off does not grow from squaring to squaring."""
+        if not self.blocks:
+            return e
+        d = e.shape[0] // self.blocks
+        sums = np.concatenate([e[k * d : (k + 1) * d, k * d : (k + 1) * d].sum(axis=0) for k in range(self.blocks)])
+        return e / sums
 
     def act(self, y: np.ndarray, times: np.ndarray) -> np.ndarray:
         """(d, n) e^{A t_i} y for y (d,) and times (n,) up to the longest prepared for."""
@@ -107,6 +122,23 @@ class Exponential:
             if chosen.any():
                 out[:, chosen] = self.square(k) @ out[:, chosen]
         return out
+
+
+def _off_diagonal_sums(m: np.ndarray, blocks: int) -> np.ndarray:
+    """(d,) what leaves each column within its diagonal block, summed without the diagonal."""
+    d = m.shape[0] // blocks
+    off = m - np.diag(np.diag(m))
+    return np.concatenate([off[k * d : (k + 1) * d, k * d : (k + 1) * d].sum(axis=0) for k in range(blocks)])
+
+
+def _gains(a: sp.csr_array, trace: np.ndarray, blocks: int) -> np.ndarray:
+    """(d,) minus the trace of what each column sends to other blocks: its loss, for keeps_trace."""
+    d = a.shape[0] // blocks
+    coo = a.tocoo()
+    other = coo.row // d != coo.col // d
+    gained = np.zeros(a.shape[1])
+    np.add.at(gained, coo.col[other], (coo.data * trace[coo.row])[other])
+    return -gained
 
 
 def along(
@@ -138,18 +170,23 @@ def along(
     return out
 
 
-def propagator(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None = None, stretch: float = 1.0) -> np.ndarray:
-    """(d, n) e^{A t} y for the columns of y (d, n), by squaring or, where that costs less, by acting on the columns directly."""
+def propagator(
+    a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None = None, stretch: float = 1.0, blocks: int = 1
+) -> np.ndarray:
+    """(d, n) e^{A t} y for the columns of y (d, n), by squaring or, where that costs less, by acting on the columns directly.
+
+    trace: row kept by A, or by each of `blocks` equal diagonal blocks of A alone.
+    """
     if time == 0.0 or a.nnz == 0:
         return y
     d, n = y.shape
     norm = float(abs(a).sum(axis=0).max()) * time
-    by_squaring = 2e-10 * d**3 * (20 + math.log2(1 + norm)) * (30 if d <= EXTENDED_LIMIT and not is_metzler(a) else 1)
+    by_squaring = 2e-10 * d**3 * (TERMS + math.log2(1 + norm)) * (30 if d <= EXTENDED_LIMIT and not is_metzler(a) else 1)
     by_action = (norm + 5) * 1.5 * (3e-5 + 2e-9 * a.nnz * n)
     if (d > POSITIVE_LIMIT if is_metzler(a) else d > EXTENDED_LIMIT) and by_action < by_squaring:
         pieces = max(1, math.ceil(1.0 / stretch))
         for _ in range(pieces):
             y = expm_multiply(a.tocsc() * (time / pieces), y, traceA=float(a.diagonal().sum()) * time / pieces)
         return np.asarray(y)
-    e = Exponential.of(a, time, trace, None, stretch)
+    e = Exponential.of(a, time, trace, None, stretch, blocks)
     return np.asarray(e.square(round(math.log2(time / e.step))) @ y, dtype=float)

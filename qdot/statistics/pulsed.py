@@ -34,8 +34,14 @@ class _Counter:
     is_moments: bool = True
 
     @property
-    def sectors(self) -> int:
+    def listed(self) -> int:
+        """Sectors that are asked for."""
         return math.prod(n + 1 for n in self.degrees)
+
+    @property
+    def sectors(self) -> int:
+        """Sectors that are carried: counting keeps one more, for all larger photon numbers, so that nothing is lost."""
+        return self.listed if self.is_moments else self.listed + 1
 
     def gains(self, jumps: Jumps, like: Matrix) -> list[Matrix]:
         """For each axis what it counts: the weighted sum of its channels."""
@@ -52,17 +58,30 @@ class _Counter:
 
     def lift(self, silent: Matrix, jumps: Jumps) -> Matrix:
         """The matrix on (sector) x (entry): the counted part of each axis moves one sector up."""
-        lifted = sp.kron(sp.eye_array(self.sectors), self.rest(silent, jumps), format="csr")
-        for axis, j in enumerate(self.gains(jumps, silent)):
+        a, gains = self.rest(silent, jumps), self.gains(jumps, silent)
+        lifted = sp.kron(sp.diags_array(self._is_listed()), a, format="csr")
+        for axis, j in enumerate(gains):
             if j.nnz:
                 lifted = lifted + sp.kron(self._shift(axis), j, format="csr")
-        return lifted.tocsr()
+        if not self.is_moments:  # the last sector goes on without telling numbers apart
+            last = sp.coo_array(([1.0], ([self.sectors - 1], [self.sectors - 1])), shape=(self.sectors, self.sectors))
+            lifted = lifted + sp.kron(last, sum(gains, a), format="csr")
+        return sp.csr_array(lifted)
+
+    def _is_listed(self) -> np.ndarray:
+        return (np.arange(self.sectors) < self.listed).astype(float)
 
     def _shift(self, axis: int) -> Matrix:
-        shift = sp.eye_array(1)
-        for k, n in enumerate(self.degrees):
-            shift = sp.kron(shift, sp.eye_array(n + 1, k=-1) if k == axis else sp.eye_array(n + 1), format="csr")
-        return shift.tocsr()
+        """One photon more on an axis: (sectors, sectors); past the largest number it leads to the last sector, or nowhere for moments."""
+        shape = tuple(n + 1 for n in self.degrees)
+        source = np.arange(self.listed)
+        numbers = np.array(np.unravel_index(source, shape))
+        numbers[axis] += 1
+        inside = numbers[axis] <= self.degrees[axis]
+        target = np.full(self.listed, self.sectors - 1)
+        target[inside] = np.ravel_multi_index(tuple(numbers[:, inside]), shape)
+        kept = inside if self.is_moments else np.ones(self.listed, dtype=bool)
+        return sp.csr_array((np.ones(int(kept.sum())), (target[kept], source[kept])), shape=(self.sectors, self.sectors))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +157,7 @@ class PulsedLight:
         y = np.zeros((counter.sectors * d, 1))
         y[:d, 0] = self.state
         shape = tuple(n + 1 for n in counter.degrees)
-        state = self._through_all(counter, y)[:, 0].reshape(*shape, d)
+        state = self._through_all(counter, y)[: counter.listed * d, 0].reshape(*shape, d)
         if self.period_map is not None:
             return np.asarray(state @ self.trace)
         rest = self.timeline.rest
@@ -188,8 +207,8 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
 def _through(s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float) -> np.ndarray:
     """Carry the columns of y (sectors * d, n) through one stretch."""
     a = counter.lift(s.silent, s.jumps)
-    kept = trace if counter.sectors == 1 and not counter.axes else None
     if not s.driven:
-        return propagator(a, 1.0 if s.is_instant else s.end_ns - s.start_ns, y, kept, stretch)
+        kept, blocks = np.tile(trace, counter.sectors), counter.sectors if counter.is_moments else 1
+        return propagator(a, 1.0 if s.is_instant else s.end_ns - s.start_ns, y, kept, stretch, blocks)
     terms = [Driven(counter.lift(d.matrix, jumps), d.series) for d, jumps in s.driven]
     return drive_through(a, terms, s.start_ns, s.end_ns, s.feature_ns, y, stretch)

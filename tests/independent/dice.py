@@ -208,7 +208,7 @@ def pulsed(rng: np.random.Generator, picture: str, sizes: tuple[int, int], decad
     names = ["laser", "second"] if rng.random() < 0.4 else ["laser"]
     for k, name in enumerate(names):
         if not coherent or rng.random() < 0.4:
-            up = sorted(rng.choice(len(levels), 2, replace=False))
+            up = sorted(rng.choice(len(levels), 2, replace=False)) if k else [0, int(rng.integers(1, len(levels)))]
             photon = some_label(rng, 0.2)
             labels |= {photon} if photon else set()
             jumps.append({"from_": levels[up[0]], "to": levels[up[1]], "rate_per_ns": log_uniform(rng, 0.5, 20.0), "photon": photon, "drive": name})
@@ -230,9 +230,9 @@ def pulsed(rng: np.random.Generator, picture: str, sizes: tuple[int, int], decad
     for k, name in enumerate(names):
         for pulse in range(1 + int(rng.random() < 0.2)):
             shape = str(rng.choice(shapes))
-            start = uniform(rng, 0.0, 1.0) if k + pulse or rng.random() < 0.5 else 0.0
+            begins = uniform(rng, 0.0, 1.0) if k + pulse or rng.random() < 0.5 else 0.0
             area = uniform(rng, 0.3, 3.0) if coherent and (shape == "instant" or rng.random() < 0.8) else None
-            text += envelope(rng, shape, name, start, area, pumped[k], coherent, period, 1.0)
+            text += envelope(rng, shape, name, begins, area, pumped[k], coherent, period, 1.0)
     labels = emitted(jumps, pairs, start)
     if not labels or (joint and labels != set(LABELS)):
         start = levels[-1]

@@ -1,0 +1,419 @@
+"""Fits of an experiment's parameters to measured series and histograms: one likelihood, best values, covariance, profile intervals, limits.
+
+Summary points enter as Gaussian terms with their own errors, downwards and upwards; histograms as Poisson terms. Both are on the scale of chi2
+(-2 log likelihood, least value 0 for a model that hits everything), so they add. Minimisation and intervals: iminuit.
+A parameter that the data bound on one side only gets a one-sided limit instead of an interval. It knows no emitter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from iminuit import Minuit
+
+from qdot.data import Histogram, Series
+from qdot.errors import bad, number, unknown
+from qdot.experiment import Experiment
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Measured = Series | Histogram
+Prediction = Callable[[Experiment, Sequence[Measured]], Sequence[np.ndarray]]
+Label = str | Sequence[str]
+Vary = Mapping[str, float | tuple[float | None, ...]]
+
+ONE_SIGMA = 1.0
+"""Rise of chi2, minimal in all other parameters, at the ends of the 68.3 % interval of one parameter."""
+LIMIT = 2.705543454095404
+"""The same at a one-sided limit of 95 %: the square of the normal distribution's 95 % quantile."""
+CONFIDENCE = 0.95
+NUISANCES = ("histogram.zero_delay_ns", "histogram.counts_per_bin", "histogram.background_per_bin")
+"""Parameters of the detection, not of the experiment, that a histogram of g2(tau) needs: zero delay, counts per bin where g2 = 1, background."""
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
+
+
+class Limit(NamedTuple):
+    """A one-sided limit: the parameter is below ("upper") or above ("lower") `value` at this confidence."""
+
+    side: str
+    value: float
+    confidence: float = CONFIDENCE
+
+    def __str__(self) -> str:
+        return f"{'<' if self.side == 'upper' else '>'} {self.value:.4g} ({100 * self.confidence:g} %)"
+
+
+class Estimate(NamedTuple):
+    """One fitted parameter: best value and the distances to the ends of its 68.3 % profile interval, None on a side that the data leave open."""
+
+    value: float
+    minus: float | None
+    plus: float | None
+    limit: Limit | None
+
+    @property
+    def is_determined(self) -> bool:
+        """True if the data bound the parameter on both sides."""
+        return self.minus is not None and self.plus is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; limit: None or {side, value, confidence}."""
+        return {"value": self.value, "minus": self.minus, "plus": self.plus, "limit": None if self.limit is None else dict(self.limit._asdict())}
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One measurement beside its prediction, each array (n,), and its share of chi2. minus, plus: standard errors (root of the expected counts)."""
+
+    name: str
+    x_name: str
+    source: str
+    x: np.ndarray
+    value: np.ndarray
+    minus: np.ndarray
+    plus: np.ndarray
+    predicted: np.ndarray
+    chi2: float
+
+    @property
+    def pulls(self) -> np.ndarray:
+        """(value - predicted) / error, with the error of the side on which the prediction lies."""
+        return (self.value - self.predicted) / np.where(self.predicted > self.value, self.plus, self.minus)
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What a fit found. `print` gives the table for the lab book.
+
+    parameters: {name: Estimate}. covariance: (p, p) of the parameters in that order, from the curvature at the best values (rows of a
+    parameter at a bound are 0). experiment: with the best values in place. converged: False means that no interval was looked for, and that
+    the values are only where the search stopped. method, versions: what made it.
+    """
+
+    experiment: Experiment
+    parameters: Mapping[str, Estimate]
+    covariance: np.ndarray
+    chi2: float
+    points: int
+    terms: tuple[Term, ...]
+    converged: bool
+    calls: int
+    method: str
+    versions: Mapping[str, str]
+
+    @property
+    def dof(self) -> int:
+        """Degrees of freedom: measured points less parameters."""
+        return self.points - len(self.parameters)
+
+    @property
+    def chi2_per_dof(self) -> float:
+        """chi2 over the degrees of freedom; nan where there are none."""
+        return self.chi2 / self.dof if self.dof > 0 else math.nan
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """(p, p) correlations, 0 for a parameter at a bound."""
+        sigma = np.sqrt(np.diag(self.covariance))
+        scale = np.where(sigma > 0, 1.0 / np.where(sigma > 0, sigma, 1.0), 0.0)
+        return self.covariance * np.outer(scale, scale)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "chi2": self.chi2,
+            "dof": self.dof,
+            "chi2_per_dof": self.chi2_per_dof if self.dof > 0 else None,
+            "converged": self.converged,
+            "parameters": {name: p.as_dict() for name, p in self.parameters.items()},
+            "covariance": self.covariance.tolist(),
+            "terms": [
+                {"name": t.name, "source": t.source, "chi2": t.chi2, "x": t.x.tolist(), "value": t.value.tolist(), "predicted": t.predicted.tolist()}
+                for t in self.terms
+            ],
+            "method": self.method,
+            "versions": dict(self.versions),
+        }
+
+    def __str__(self) -> str:
+        per = f" = {self.chi2_per_dof:.3f} per degree of freedom" if self.dof > 0 else ""
+        lines = [f"chi2 {self.chi2:.2f} for {self.points} points and {len(self.parameters)} parameters{per}"]
+        if not self.converged:
+            lines.append("  DID NOT CONVERGE: start nearer to a solution, vary fewer parameters or bound them")
+        width = max(len(name) for name in self.parameters)
+        for name, p in self.parameters.items():
+            low = "open" if p.minus is None else f"-{p.minus:.3g}"
+            high = "open" if p.plus is None else f"+{p.plus:.3g}"
+            note = f"  {p.limit}" if p.limit else "" if p.is_determined else "  not determined"
+            lines.append(f"  {name:<{width}}  {p.value:.5g}  {low} {high}{note}")
+        lines += [f"  {t.name}: chi2 {t.chi2:.2f} of {t.value.size} points, {t.source}" for t in self.terms]
+        return "\n".join([*lines, f"  {self.method}; " + ", ".join(f"{k} {v}" for k, v in self.versions.items())])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw data, fit and residuals; returns the axes."""
+        from qdot import plot
+
+        return plot.fit_result(self, ax)
+
+
+def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Label | None = None, predict: Prediction | None = None) -> FitResult:
+    """The parameters of an experiment that describe all measurements at once.
+
+    data: Series and Histograms. vary: {dotted name: (start, low, high)} as in `Experiment.replace`, bounds None where there are none; a bare
+    number starts there without bounds. label: whose light was measured (default: every line together). predict: a function (experiment, data)
+    -> one array per measurement, for what `predicted` does not know. Intervals: chi2 minimal in all other parameters rises by 1; limits: by 2.71.
+    Raises InputError for an unknown parameter, a start outside its bounds or more parameters than points. See `FitResult.converged`.
+    """
+    measured = list(data) if not isinstance(data, Series | Histogram) else [data]
+    names, start, bounds = _checked(experiment, measured, vary)
+    model = predict or (lambda e, d: predicted(e, d, label))
+    fixed: dict[str, float] = {}
+
+    def evaluate(values: Sequence[float]) -> tuple[Experiment, list[np.ndarray]]:
+        given = dict(zip(names, map(float, values), strict=True))
+        with_values = experiment.replace({n: v for n, v in given.items() if n not in NUISANCES})
+        raw = model(with_values, measured)
+        fixed.update({n: v for n, v in given.items() if n in NUISANCES})
+        return with_values, [_counts(m, with_values, fixed, label, predict) if r is None else np.asarray(r, dtype=float) for m, r in zip(measured, raw, strict=True)]
+
+    def cost(*values: float) -> float:
+        return sum(_share(m, p) for m, p in zip(measured, evaluate(values)[1], strict=True))
+
+    m = Minuit(cost, *start, name=names)
+    m.errordef, m.strategy, m.print_level = Minuit.LEAST_SQUARES, 1, 0
+    for name, value, (low, high) in zip(names, start, bounds, strict=True):
+        m.limits[name] = (low, high)
+        m.errors[name] = 0.1 * abs(value) if value != 0 else 0.1 * min(abs(b) for b in (low, high, 1.0) if b)
+    m.migrad()
+    if not m.valid:
+        m.simplex().migrad()
+    profile = _Profile(m)
+    if m.valid:
+        parameters = {name: profile.estimate(name, low, high) for name, (low, high) in zip(names, bounds, strict=True)}
+    else:
+        parameters = {name: Estimate(float(m.values[name]), None, None, None) for name in names}
+    best, values = evaluate([m.values[n] for n in names])
+    covariance = np.zeros((len(names), len(names))) if m.covariance is None else np.asarray(m.covariance)
+    return FitResult(
+        experiment=best,
+        parameters=parameters,
+        covariance=covariance,
+        chi2=float(m.fval),
+        points=sum(len(d) for d in measured),
+        terms=tuple(_term(d, p) for d, p in zip(measured, values, strict=True)),
+        converged=bool(m.valid),
+        calls=int(m.nfcn) + profile.calls,
+        method="MIGRAD, profile likelihood intervals (68.3 %) and one-sided limits (95 %)",
+        versions={package: _version(package) for package in ("qdot", "iminuit", "numpy", "scipy")},
+    )
+
+
+def predicted(experiment: Experiment, data: Sequence[Measured], label: Label | None = None) -> list[np.ndarray | None]:
+    """What the experiment gives for each measurement; None for a histogram, whose zero delay and scale are parameters of the fit.
+
+    A Series against power_uW: g2_zero, flux_per_ns, mean_photons, pair_flux_fraction or any other figure of `photon_numbers`, by its column's
+    name, at each power of the drive. A Series of g2 against tau_ns: g2(tau). label: default every line together.
+    """
+    light = list(experiment.model.lines) if label is None else label
+    return [_series(experiment, d, light) if isinstance(d, Series) else None for d in data]
+
+
+def _series(experiment: Experiment, series: Series, label: Label) -> np.ndarray:
+    if series.x_name == "tau_ns":
+        if series.quantity not in ("g2", "value"):
+            raise unknown(f"{series.source} column", series.name, ["g2"])
+        return np.asarray(experiment.g2(series.x, label))
+    if series.x_name != "power_uW":
+        raise bad(f"{series.source} column {series.x_name!r}", "be power_uW or tau_ns", series.x_name, "rename it, or give fit(predict=...) a function")
+    values = {p: _figure(experiment.replace({"drive.power_uW": float(p)}), series, label) for p in np.unique(series.x)}
+    return np.array([values[p] for p in series.x])
+
+
+def _figure(experiment: Experiment, series: Series, label: Label) -> float:
+    simple: dict[str, Callable[[], Any]] = {
+        "g2_zero": lambda: experiment.g2_zero(label),
+        "flux": lambda: experiment.flux_per_ns(label),
+        "pair_flux_fraction": experiment.pair_flux_fraction,
+    }
+    if series.quantity in simple:
+        return float(simple[series.quantity]())
+    if not experiment.is_pulsed:
+        raise unknown(f"{series.source} column", series.name, ["g2_zero", "flux_per_ns", "pair_flux_fraction"])
+    figures = experiment.photon_numbers(label).figures()
+    if series.quantity not in figures:
+        raise unknown(f"{series.source} column", series.name, [*simple, *figures])
+    return figures[series.quantity]
+
+
+def _counts(h: Measured, experiment: Experiment, nuisances: Mapping[str, float], label: Label | None, predict: Prediction | None) -> np.ndarray:
+    """Expected counts of a histogram of g2(tau): counts_per_bin * mean of g2 over the bin + background_per_bin."""
+    missing = [n for n in NUISANCES[:2] if n not in nuisances]
+    if not isinstance(h, Histogram) or predict is not None or missing:
+        raise bad("vary", f"hold {' and '.join(NUISANCES[:2])} for a histogram of g2(tau)", "nothing of them", "add them with start values, or give predict=")
+    light = list(experiment.model.lines) if label is None else label
+    edges = h.edges_ns - nuisances[NUISANCES[0]]
+    low, high = edges[:-1], edges[1:]
+    cut = np.clip(0.0, low, high)  # a bin that holds zero delay is integrated on both sides of the cusp
+    total = np.zeros(len(h))
+    for a, b in ((low, cut), (cut, high)):
+        tau = (a + b)[:, None] / 2 + (b - a)[:, None] / 2 * NODES
+        some = b > a
+        if some.any():
+            values = np.asarray(experiment.g2(tau[some].ravel(), light)).reshape(-1, NODES.size)
+            total[some] += (values @ WEIGHTS) * (b - a)[some] / 2
+    return nuisances[NUISANCES[1]] * total / h.bin_width_ns + nuisances.get(NUISANCES[2], 0.0)
+
+
+def gaussian_chi2(series: Series, values: np.ndarray) -> float:
+    """sum ((predicted - value)/error)^2 with the error of the side on which the prediction lies.
+
+    >>> gaussian_chi2(Series([1.0], [2.0], [0.5], [1.0], "power_uW", "g2_zero", "example"), np.array([3.0]))
+    1.0
+    """
+    error = np.where(values > series.value, series.plus, series.minus)
+    return float(np.sum(((values - series.value) / error) ** 2))
+
+
+def poisson_chi2(histogram: Histogram, expected: np.ndarray) -> float:
+    """Poisson deviance 2 sum [mu - n + n log(n/mu)]; infinite where counts fell on bins that expect none.
+
+    Source: S. Baker and R. D. Cousins, Nucl. Instrum. Methods 221, 437 (1984).
+    """
+    n, some = histogram.counts, histogram.counts > 0
+    if np.any(expected < 0) or np.any(expected[some] <= 0):
+        return math.inf
+    return float(2 * np.sum(expected - n) + 2 * np.sum(n[some] * np.log(n[some] / expected[some])))
+
+
+def _share(measurement: Measured, values: np.ndarray) -> float:
+    if values.shape != (len(measurement),):
+        raise bad("predict", f"return {len(measurement)} values for {measurement.source}", f"shape {values.shape}", "return one array per measurement")
+    return gaussian_chi2(measurement, values) if isinstance(measurement, Series) else poisson_chi2(measurement, values)
+
+
+def _term(d: Measured, values: np.ndarray) -> Term:
+    if isinstance(d, Series):
+        return Term(d.name, d.x_name, d.source, d.x, d.value, d.minus, d.plus, values, gaussian_chi2(d, values))
+    error = np.sqrt(np.maximum(values, 1.0))
+    return Term("counts", "delay_ns", d.source, d.left_ns + d.bin_width_ns / 2, d.counts, error, error, values, poisson_chi2(d, values))
+
+
+def _checked(experiment: Experiment, data: list[Measured], vary: Vary) -> tuple[list[str], list[float], list[tuple[float | None, float | None]]]:
+    """(names, start values, bounds), each checked."""
+    if not data or not all(isinstance(d, Series | Histogram) for d in data):
+        raise bad("data", "be a list of Series and Histograms", [type(d).__name__ for d in data] or "nothing", "read them with read_series and read_histogram")
+    if not vary:
+        raise bad("vary", "name at least one parameter", "none", 'for example {"source.pump_per_ns_per_uW": (1e-3, 0, None)}')
+    names, starts, bounds = [], [], []
+    for name, given in vary.items():
+        entry = given if isinstance(given, tuple) else (given, None, None)
+        if len(entry) != 3 or entry[0] is None:
+            raise bad(f"vary {name!r}", "be (start, low, high)", given, "write None for a bound that does not exist")
+        start = number(f"vary {name!r} start", entry[0])
+        low, high = (None if b is None or abs(b) == math.inf else number(f"vary {name!r} bound", b) for b in entry[1:])
+        if (low is not None and start < low) or (high is not None and start > high) or (low is not None and high is not None and low >= high):
+            raise bad(f"vary {name!r}", "start within its bounds, low < high", given, "move the start or a bound")
+        names.append(name)
+        starts.append(start)
+        bounds.append((low, high))
+    points = sum(len(d) for d in data)
+    if points < len(names):
+        raise bad("vary", f"hold at most as many parameters as there are points ({points})", len(names), "vary fewer parameters or add measurements")
+    experiment.replace({n: v for n, v in zip(names, starts, strict=True) if n not in NUISANCES})
+    return names, starts, bounds
+
+
+class _Profile:
+    """chi2 as a function of one parameter, minimal in all others, and where it has risen by a given amount."""
+
+    def __init__(self, minuit: Minuit) -> None:
+        self.best = minuit
+        self.least = float(minuit.fval)
+        self.calls = 0
+        self.known: dict[str, dict[float, tuple[float, dict[str, float]]]] = {}
+
+    def at(self, name: str, value: float) -> float:
+        """Rise of chi2 above its least value with the parameter held at `value`."""
+        known = self.known.setdefault(name, {float(self.best.values[name]): (0.0, {n: float(self.best.values[n]) for n in self.best.parameters})})
+        if value in known:
+            return known[value][0]
+        near = known[min(known, key=lambda v: abs(v - value))][1]
+        start = {**near, name: value}
+        m = Minuit(self.best.fcn, *start.values(), name=list(start))
+        m.errordef, m.strategy, m.print_level, m.tol = Minuit.LEAST_SQUARES, 0, 0, 1.0
+        for n in start:
+            m.limits[n] = self.best.limits[n]
+            m.errors[n] = max(float(self.best.errors[n]), 1e-6 * abs(start[n]), 1e-12)
+        m.fixed[name] = True
+        if len(start) > 1:
+            m.migrad()
+            rise = float(m.fval) - self.least
+            found = {n: float(m.values[n]) for n in start}
+        else:
+            rise, found = float(self.best.fcn([value])) - self.least, start
+        self.calls += int(m.nfcn)
+        known[value] = (rise, found)
+        return rise
+
+    def distance(self, name: str, direction: int, bound: float | None, rise: float) -> float | None:
+        """How far from the best value chi2 has risen by `rise`; None if it does not before the bound (or 1000 times the value and its error)."""
+        value = float(self.best.values[name])
+        sigma = float(self.best.errors[name])
+        farthest = abs(bound - value) if bound is not None else 1e3 * (abs(value) + sigma)
+        if farthest <= 0:
+            return None
+        step = min(math.sqrt(rise) * sigma, farthest) if sigma > 0 else 0.1 * farthest
+        inner, inner_root = 0.0, 0.0
+        target = math.sqrt(rise)
+        for _ in range(40):
+            root = math.sqrt(max(self.at(name, value + direction * step), 0.0))
+            if root >= target:
+                break
+            if step >= farthest:
+                return None
+            inner, inner_root = step, root
+            grow = min(3.0, max(1.15, 1.05 * target / max(root, 1e-9)))
+            step = min(step * grow, farthest)
+        else:
+            return None
+        outer, outer_root = step, root
+        for _ in range(30):  # between inner and outer the root of chi2 is nearly straight
+            if outer_root - target < 2e-3 * target or outer - inner < 1e-4 * outer:
+                break
+            step = inner + (target - inner_root) * (outer - inner) / (outer_root - inner_root)
+            step = min(max(step, inner + 0.02 * (outer - inner)), outer - 0.02 * (outer - inner))
+            root = math.sqrt(max(self.at(name, value + direction * step), 0.0))
+            if abs(root - target) < 2e-3 * target:
+                return step
+            if root < target:
+                inner, inner_root = step, root
+            else:
+                outer, outer_root = step, root
+        return outer
+
+    def estimate(self, name: str, low: float | None, high: float | None) -> Estimate:
+        """Interval, or one-sided limit on the side that the data do bound."""
+        value = float(self.best.values[name])
+        minus = self.distance(name, -1, low, ONE_SIGMA)
+        plus = self.distance(name, 1, high, ONE_SIGMA)
+        limit = None
+        if minus is None and plus is not None:
+            up = self.distance(name, 1, high, LIMIT)
+            limit = None if up is None else Limit("upper", value + up)
+        elif plus is None and minus is not None:
+            down = self.distance(name, -1, low, LIMIT)
+            limit = None if down is None else Limit("lower", value - down)
+        return Estimate(value, minus, plus, limit)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

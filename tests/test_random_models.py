@@ -1,0 +1,120 @@
+"""Random scenarios: what the package prints lies within the error it states of what an independent program computes in 50 or 80 digits.
+
+The scenarios come from `independent.dice`: two to six levels, incoherent and coherent couplings, collective jumps, dephasing, up to nine decades of
+rates, random labels, collection and start, continuous light, square, Gaussian and instant pulses with detuning, chirp and phase, trains, cavities.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import numpy as np
+import pytest
+from independent import answer
+from independent.dice import KINDS
+
+from qdot import scenario
+
+ATOL = 1e-12
+ROUNDING = 2.3e-16
+"""What the reference's last rounding to double precision can add."""
+
+QUICK = [
+    *(("rate_continuous", s) for s in range(3)),
+    *(("rate_stiff", s) for s in range(4)),
+    *(("coherent_continuous", s) for s in range(4)),
+    *(("coherent_stiff", s) for s in range(2)),
+    *(("rate_pulse", s) for s in range(2)),
+    *(("rate_pulse_stiff", s) for s in range(3)),
+    *(("rate_train", s) for s in range(1)),
+    *(("rate_train_stiff", s) for s in range(3)),
+    *(("rate_joint", s) for s in range(1)),
+    *(("coherent_pulse", s) for s in range(2)),
+    *(("coherent_shaped", s) for s in range(2)),
+    *(("coherent_train", s) for s in range(3)),
+    *(("coherent_joint", s) for s in range(1)),
+    *(("cavity_decay", s) for s in (5, 11)),
+    *(("cavity_pulse", s) for s in range(2)),
+    *(("cavity_continuous", s) for s in range(1)),
+]
+COSTLY = {"rate_train": 12, "coherent_shaped": 12, "coherent_shaped_larger": 4, "cavity_decay": 5, "cavity_pulse": 6, "cavity_continuous": 8}
+SLOW = [(kind, seed) for kind in KINDS for seed in range(100, 100 + COSTLY.get(kind, 30))]
+
+
+def text_of(kind: str, seed: int) -> str:
+    return KINDS[kind](np.random.default_rng([seed, list(KINDS).index(kind)]))
+
+
+def digits_of(kind: str) -> int:
+    """Rates over nine decades leave means of 1e-42, whose cube divides the third moment."""
+    return 200 if "stiff" in kind and "coherent" not in kind else 50
+
+
+def flat(v: Any) -> list[float]:
+    """All numbers of a result in one order."""
+    if isinstance(v, dict):
+        return flat(v["value"]) if "value" in v else [x for k in sorted(v) for x in flat(v[k])]
+    if isinstance(v, list):
+        return [x for w in v for x in flat(w)]
+    return [float("nan") if v is None else float(v)]
+
+
+def bound_of(key: str, errors: dict[str, float]) -> float:
+    return max(v for k, v in errors.items() if k == key or k.startswith(key + "["))
+
+
+def deviations(text: str, digits: int) -> tuple[dict[str, tuple[float, float]], dict[str, Any]]:
+    """{key: (largest |difference| / max(|value|, atol), stated bound)}, and all that was printed."""
+    printed, reference = scenario.run(scenario.load(text)), answer(text, digits)
+    found = {}
+    for key, value in reference.items():
+        a, b = np.array(flat(printed[key])), np.array(flat(value))
+        assert a.shape == b.shape, key
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b), err_msg=key)
+        if np.all(np.isnan(b)):
+            continue
+        found[key] = float(np.max(np.abs(a - b) / np.maximum(np.abs(b), ATOL))), bound_of(key, printed["errors"])
+    return found, printed
+
+
+def check(kind: str, seed: int) -> None:
+    text = text_of(kind, seed)
+    found, printed = deviations(text, digits_of(kind))
+    broken = {key: pair for key, pair in found.items() if not pair[0] <= pair[1] + ROUNDING}
+    assert not broken, f"(deviation, stated bound) {broken}\n{text}"
+    assert printed["error_bound"] <= tomllib.loads(text)["compute"].get("rtol", 1e-9), text
+
+
+@pytest.mark.parametrize(("kind", "seed"), QUICK)
+def test_deviation_from_the_independent_program_is_below_the_stated_bound(kind: str, seed: int) -> None:
+    check(kind, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "seed"), SLOW)
+def test_deviation_from_the_independent_program_is_below_the_stated_bound_for_many_models(kind: str, seed: int) -> None:
+    check(kind, seed)
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("coherent_continuous", 1), ("rate_train_stiff", 1), ("coherent_pulse", 1), ("rate_joint", 0)])
+def test_the_independent_program_has_converged(kind: str, seed: int) -> None:
+    """With half as many digits again nothing changes in double precision."""
+    text, digits = text_of(kind, seed), digits_of(kind)
+    for value, better in zip(flat(answer(text, digits)), flat(answer(text, digits + 30)), strict=True):
+        assert value == pytest.approx(better, rel=ROUNDING, abs=1e-26, nan_ok=True)
+
+
+def test_the_independent_program_knows_resonance_fluorescence() -> None:
+    """g2(tau) = 1 - exp(-3 gamma tau/4) (cos(m tau) + 3 gamma/(4 m) sin(m tau)), m^2 = Omega^2 - gamma^2/16. Source: Carmichael and Walls, J. Phys. B 9, 1199 (1976)."""
+    gamma, rabi, tau = 2.0, 5.0, [0.0, 0.1, 0.7, 3.0]
+    text = f"""
+        levels = ["G", "X"]
+        jump = [{{ from = "X", to = "G", rate_per_ns = {gamma}, photon = "x" }}]
+        coupling = [{{ between = ["G", "X"], rabi_per_ns = {rabi} }}]
+        compute.g2 = {{ tau_ns = {tau}, first = "x" }}
+    """
+    m = np.sqrt(rabi**2 - gamma**2 / 16)
+    t = np.array(tau)
+    exact = 1 - np.exp(-0.75 * gamma * t) * (np.cos(m * t) + 0.75 * gamma / m * np.sin(m * t))
+    np.testing.assert_allclose(answer(text)["g2"][0], exact, rtol=1e-14, atol=1e-15)
