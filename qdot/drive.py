@@ -132,14 +132,9 @@ class Pulse(Drive):
         """How long the pulse lasts, from start_ns on."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
-    @property
-    def centre_ns(self) -> float:
-        """Centre of the pulse."""
-        return self.start_ns + self.length_ns / 2
-
-    def breakpoints_ns(self) -> np.ndarray:
-        """Times between which the envelope is one analytic function, from first to last light."""
-        return np.array([self.start_ns, self.start_ns + self.length_ns])
+    def breaks_ns(self) -> tuple[float, ...]:
+        """Times after start_ns between which the envelope is one analytic function, from first to last light."""
+        return (0.0, self.length_ns)
 
     @property
     def feature_ns(self) -> float:
@@ -147,7 +142,7 @@ class Pulse(Drive):
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        """(order+1,) real Taylor coefficients in s of the shape's intensity or field at t_ns + s h_ns, peak 1."""
+        """(order+1,) real Taylor coefficients in s of the shape's intensity or field at t_ns + s h_ns after start_ns, peak 1."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
     @property
@@ -162,13 +157,16 @@ class Pulse(Drive):
         return min(self.feature_ns, 1.0 / turning) if turning > 0 else self.feature_ns
 
     def series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        """(order+1,) Taylor coefficients in s of the envelope at t_ns + s h_ns, peak 1; complex unless kind is "intensity"."""
+        """(order+1,) Taylor coefficients in s of the envelope at t_ns + s h_ns, peak 1; complex unless kind is "intensity".
+
+        t_ns counts from start_ns, so that a late pulse keeps all its digits.
+        """
         if kind == "intensity":
             return self.shape_series("intensity", t_ns, h_ns, order)
         turns = 1.0 if kind == "field" else 2.0
         shape = self.shape_series("field" if kind == "field" else "intensity", t_ns, h_ns, order)
-        u = t_ns - self.centre_ns
-        phase = self.detuning_per_ns * t_ns + 0.5 * self.chirp_per_ns2 * u * u + math.pi * self.phase_pi
+        u = t_ns - self.length_ns / 2
+        phase = self.detuning_per_ns * (self.start_ns + t_ns) + 0.5 * self.chirp_per_ns2 * u * u + math.pi * self.phase_pi
         slope = -1j * turns * (self.detuning_per_ns + self.chirp_per_ns2 * u) * h_ns
         curvature = -1j * turns * self.chirp_per_ns2 * h_ns * h_ns
         phasor = exponential_series(np.exp(-1j * turns * phase), slope, curvature, order)
@@ -258,7 +256,7 @@ class Gaussian(Pulse):
 
     def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
         power = 2.0 if kind == "intensity" else 1.0
-        u, h = (t_ns - self.centre_ns) / self.sigma_ns, h_ns / self.sigma_ns
+        u, h = (t_ns - self.length_ns / 2) / self.sigma_ns, h_ns / self.sigma_ns
         return exponential_series(math.exp(-0.5 * power * u * u), -power * u * h, -power * h * h, order).real
 
 
@@ -294,7 +292,7 @@ class Sech(Pulse):
         return self.width_ns / 4.0  # the nearest pole lies pi/2 widths away
 
     def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        u, h = (t_ns - self.centre_ns) / self.width_ns, h_ns / self.width_ns
+        u, h = (t_ns - self.length_ns / 2) / self.width_ns, h_ns / self.width_ns
         y, tanh = np.zeros(order + 1), np.zeros(order + 1)
         y[0], tanh[0] = 1.0 / math.cosh(u), math.tanh(u)
         for k in range(order):  # y' = -y tanh, tanh' = y^2
@@ -388,11 +386,11 @@ class Measured(Pulse):
     def feature_ns(self) -> float:
         return math.inf
 
-    def breakpoints_ns(self) -> np.ndarray:
-        return self.start_ns + np.asarray(self.times_ns) - self.times_ns[0]
+    def breaks_ns(self) -> tuple[float, ...]:
+        return tuple(t - self.times_ns[0] for t in self.times_ns)
 
     def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        knots, f = self.breakpoints_ns(), self._field()
+        knots, f = np.asarray(self.breaks_ns()), self._field()
         middle = t_ns + 0.5 * h_ns
         i = int(np.clip(np.searchsorted(knots, middle) - 1, 0, knots.size - 2))
         slope = (f[i + 1] - f[i]) / (knots[i + 1] - knots[i])

@@ -350,7 +350,8 @@ class Experiment:
         moments = self._moments(light)
         if not any(light.values()) or not moments[0][1] > 0.0:
             raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check drive, start state and collection")
-        runs = self._run(lambda p: p.probabilities([light], [np.maximum(top, 2)]), "photon_numbers")
+        both = self._run(lambda p: p.distribution(light, int(np.maximum(top, 2))), "photon_numbers")
+        runs, at_least = [p for p, _ in both], [q for _, q in both]
         probabilities, bound = self._measure([r[: top + 1] for r in runs], f"P(n) of {label}")
         errors = {"photon_numbers": bound}
         figures: dict[str, float] = {}
@@ -363,24 +364,16 @@ class Experiment:
         keep("g2_zero", [m[2] / m[1] ** 2 for m in moments], scale=1.0)
         keep("g3_zero", [m[3] / m[1] ** 3 for m in moments], scale=1.0)
         keep("photon_fraction_in_pairs", [2 * p[2] / m[1] for p, m in zip(runs, moments, strict=True)])
-        keep("event_fraction_of_pairs", [p[2] / (1 - p[0]) for p in runs])
+        keep("event_fraction_of_pairs", [p[2] / q[1] for p, q in both])
         keep("pair_efficiency", [p[2] for p in runs])
         keep("pair_coincidence_efficiency", [m[2] / 2 for m in moments])
-        several = [self._multiphotons(p, m) for p, m in zip(runs, moments, strict=True)]
-        if several[0] > 0.0:
-            keep("pair_share_of_multiphotons", [p[2] / s for p, s in zip(runs, several, strict=True)], checked=False)
+        if at_least[0][2] > 0.0:
+            keep("pair_share_of_multiphotons", [p[2] / q[2] for p, q in both], checked=False)
         else:
             figures["pair_share_of_multiphotons"] = float("nan")
         return PhotonNumbers(
             label=_name(label), stage=stage, window=self.window, probabilities=probabilities, errors=errors, experiment=self, asked=label, **figures
         )
-
-    def _multiphotons(self, p: np.ndarray, moments: np.ndarray) -> float:
-        """P(n >= 2): a sum where the photon numbers left out are negligible by Markov's inequality, else 1 - P(0) - P(1)."""
-        top = p.size - 1
-        listed = float(p[2:].sum())
-        beyond = moments[3] / ((top + 1) * top * (top - 1)) if top >= 2 else np.inf
-        return listed if abs(beyond) <= 1e-12 * listed else float(1.0 - p[0] - p[1])
 
     def joint_photon_numbers(self, labels: tuple[Label, Label] = ("XX", "X"), max: int = 6, stage: str | None = None) -> JointPhotonNumbers:
         """Joint P(n, m) of two labels, both up to max, per period of a train or to infinity after one pulse."""

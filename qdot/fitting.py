@@ -182,20 +182,19 @@ def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Lab
         fixed.update({n: v for n, v in given.items() if n in NUISANCES})
         return with_values, [_counts(m, with_values, fixed, label, predict) if r is None else np.asarray(r, dtype=float) for m, r in zip(measured, raw, strict=True)]
 
-    def cost(*values: float) -> float:
-        return sum(_share(m, p) for m, p in zip(measured, evaluate(values)[1], strict=True))
+    def residuals(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([_residuals(m, p) for m, p in zip(measured, evaluate(values)[1], strict=True)])
 
-    m = Minuit(cost, *start, name=names)
+    problem = _Problem(residuals, np.array(bounds, dtype=float))
+    near = problem.descend(np.array(start), 0.1 * np.where(np.array(start) != 0, np.abs(start), 1.0), np.ones(len(names), dtype=bool))
+    m = Minuit(problem.chi2, *near.x, name=names)
     m.errordef, m.strategy, m.print_level = Minuit.LEAST_SQUARES, 1, 0
-    for name, value, (low, high) in zip(names, start, bounds, strict=True):
+    for name, width, (low, high) in zip(names, near.widths(), bounds, strict=True):
         m.limits[name] = (low, high)
-        m.errors[name] = 0.1 * abs(value) if value != 0 else 0.1 * min(abs(b) for b in (low, high, 1.0) if b)
+        m.errors[name] = width
     m.migrad()
-    if not m.valid:
-        m.simplex().migrad()
-    profile = _Profile(m)
     if m.valid:
-        parameters = {name: profile.estimate(name, low, high) for name, (low, high) in zip(names, bounds, strict=True)}
+        parameters = _Profile(problem, near, m, bounds).estimates()
     else:
         parameters = {name: Estimate(float(m.values[name]), None, None, None) for name in names}
     best, values = evaluate([m.values[n] for n in names])
@@ -208,7 +207,7 @@ def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Lab
         points=sum(len(d) for d in measured),
         terms=tuple(_term(d, p) for d, p in zip(measured, values, strict=True)),
         converged=bool(m.valid),
-        calls=int(m.nfcn) + profile.calls,
+        calls=problem.calls,
         method="MIGRAD, profile likelihood intervals (68.3 %) and one-sided limits (95 %)",
         versions={package: _version(package) for package in ("qdot", "iminuit", "numpy", "scipy")},
     )
@@ -285,16 +284,23 @@ def poisson_chi2(histogram: Histogram, expected: np.ndarray) -> float:
 
     Source: S. Baker and R. D. Cousins, Nucl. Instrum. Methods 221, 437 (1984).
     """
-    n, some = histogram.counts, histogram.counts > 0
-    if np.any(expected < 0) or np.any(expected[some] <= 0):
-        return math.inf
-    return float(2 * np.sum(expected - n) + 2 * np.sum(n[some] * np.log(n[some] / expected[some])))
+    return float(np.sum(_deviances(histogram.counts, expected)))
 
 
-def _share(measurement: Measured, values: np.ndarray) -> float:
+def _residuals(measurement: Measured, values: np.ndarray) -> np.ndarray:
+    """(n,) signed roots of each point's share of chi2."""
     if values.shape != (len(measurement),):
         raise bad("predict", f"return {len(measurement)} values for {measurement.source}", f"shape {values.shape}", "return one array per measurement")
-    return gaussian_chi2(measurement, values) if isinstance(measurement, Series) else poisson_chi2(measurement, values)
+    if isinstance(measurement, Series):
+        return (values - measurement.value) / np.where(values > measurement.value, measurement.plus, measurement.minus)
+    return np.sign(values - measurement.counts) * np.sqrt(np.maximum(_deviances(measurement.counts, values), 0.0))
+
+
+def _deviances(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """(n,) Poisson deviance of each bin; infinite where counts fell on a bin that expects none."""
+    possible = (expected > 0) | ((expected == 0) & (counts == 0))
+    ratio = np.where((counts > 0) & (expected > 0), counts / np.where(expected > 0, expected, 1.0), 1.0)
+    return np.where(possible, 2 * (expected - counts + counts * np.log(ratio)), np.inf)
 
 
 def _term(d: Measured, values: np.ndarray) -> Term:
@@ -329,67 +335,156 @@ def _checked(experiment: Experiment, data: list[Measured], vary: Vary) -> tuple[
     return names, starts, bounds
 
 
+class _Point(NamedTuple):
+    """Where a descent has come to: parameters, residuals, and their slopes (points, parameters), exact or updated on the way."""
+
+    x: np.ndarray
+    residuals: np.ndarray
+    slopes: np.ndarray
+
+    @property
+    def chi2(self) -> float:
+        return float(self.residuals @ self.residuals)
+
+    def widths(self) -> np.ndarray:
+        """Standard errors from the slopes, a tenth of the value where these see nothing."""
+        covariance = np.linalg.pinv(self.slopes.T @ self.slopes, rcond=1e-12)
+        blind = 0.1 * np.where(self.x != 0, np.abs(self.x), 1.0)
+        sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        return np.where(sigma > 0, sigma, blind)
+
+
+class _Problem:
+    """chi2 as a sum of squared residuals within bounds. Counts its evaluations.
+
+    Residuals cost one evaluation of the model, so the descent keeps its slopes from step to step (Broyden, Math. Comp. 19, 577 (1965)) and takes
+    them anew only where a step fails: profiles then need a few evaluations each.
+    """
+
+    def __init__(self, residuals: Callable[[np.ndarray], np.ndarray], bounds: np.ndarray) -> None:
+        self.of, self.calls = residuals, 0
+        self.low = np.where(np.isnan(bounds[:, 0]), -np.inf, bounds[:, 0])
+        self.high = np.where(np.isnan(bounds[:, 1]), np.inf, bounds[:, 1])
+
+    def residuals(self, x: np.ndarray) -> np.ndarray:
+        """(n,) residuals; large where the model gives none."""
+        self.calls += 1
+        r = self.of(x)
+        return np.where(np.isfinite(r), r, 1e6)
+
+    def chi2(self, *x: float) -> float:
+        """Sum of their squares."""
+        r = self.residuals(np.array(x))
+        return float(r @ r)
+
+    def slopes(self, x: np.ndarray, r: np.ndarray, widths: np.ndarray) -> np.ndarray:
+        """(n, p) derivatives by differences of a hundredth of the widths, away from the bounds."""
+        columns = []
+        for k in range(x.size):
+            h = 0.01 * widths[k]
+            h = -h if x[k] + h > self.high[k] else h
+            moved = x.copy()
+            moved[k] += h
+            columns.append((self.residuals(moved) - r) / h)
+        return np.stack(columns, axis=1)
+
+    def descend(self, x: np.ndarray, widths: np.ndarray, free: np.ndarray, slopes: np.ndarray | None = None, tolerance: float = 1e-3) -> _Point:
+        """Least chi2 over the free parameters (Levenberg, Marquardt), until another step would gain less than `tolerance`.
+
+        widths: scale of each parameter. slopes: those of a point nearby, if known.
+        """
+        r = self.residuals(x)
+        is_fresh = slopes is None
+        j = self.slopes(x, r, widths) if slopes is None else slopes.copy()
+        damping = 0.0 if slopes is not None else 1e-3
+        for _ in range(200):
+            scaled = j * widths
+            downhill = -(scaled.T @ r)
+            moving = free & ~((x <= self.low) & (downhill < 0)) & ~((x >= self.high) & (downhill > 0))
+            if not moving.any():
+                break
+            a = scaled[:, moving]
+            curvature = a.T @ a
+            step = np.zeros(x.size)
+            step[moving] = np.linalg.lstsq(curvature + damping * np.diag(np.diag(curvature) + 1e-12), downhill[moving], rcond=1e-13)[0]
+            trial = np.clip(x + widths * step, self.low, self.high)
+            move = (trial - x) / widths
+            gain = float(r @ r - np.sum((r + scaled @ move) ** 2))
+            if gain < tolerance and damping < 1.0:
+                if is_fresh or slopes is not None:
+                    break
+                j, is_fresh = self.slopes(x, r, widths), True
+                continue
+            new = self.residuals(trial)
+            if move @ move > 0:
+                j = j + np.outer(new - r - scaled @ move, move / widths) / (move @ move)
+            if new @ new < r @ r:
+                x, r, damping, is_fresh = trial, new, damping / 10 if damping > 1e-4 else 0.0, False
+            elif not is_fresh:
+                j, is_fresh = self.slopes(x, r, widths), True
+            else:
+                damping = max(10 * damping, 1e-2)
+                is_fresh = damping > 1e6
+                if is_fresh:
+                    break
+        return _Point(x, r, j)
+
+
 class _Profile:
     """chi2 as a function of one parameter, minimal in all others, and where it has risen by a given amount."""
 
-    def __init__(self, minuit: Minuit) -> None:
-        self.best = minuit
-        self.least = float(minuit.fval)
-        self.calls = 0
-        self.known: dict[str, dict[float, tuple[float, dict[str, float]]]] = {}
+    def __init__(self, problem: _Problem, near: _Point, m: Minuit, bounds: Sequence[tuple[float | None, float | None]]) -> None:
+        self.problem, self.bounds, self.names = problem, bounds, list(m.parameters)
+        x = np.array(m.values)
+        r = problem.residuals(x)
+        self.widths = near.widths()
+        self.best = _Point(x, r, problem.slopes(x, r, self.widths))
+        self.widths = self.best.widths()
+        self.known: dict[int, dict[float, _Point]] = {k: {float(x[k]): self.best} for k in range(x.size)}
 
-    def at(self, name: str, value: float) -> float:
-        """Rise of chi2 above its least value with the parameter held at `value`."""
-        known = self.known.setdefault(name, {float(self.best.values[name]): (0.0, {n: float(self.best.values[n]) for n in self.best.parameters})})
-        if value in known:
-            return known[value][0]
-        near = known[min(known, key=lambda v: abs(v - value))][1]
-        start = {**near, name: value}
-        m = Minuit(self.best.fcn, *start.values(), name=list(start))
-        m.errordef, m.strategy, m.print_level, m.tol = Minuit.LEAST_SQUARES, 0, 0, 1.0
-        for n in start:
-            m.limits[n] = self.best.limits[n]
-            m.errors[n] = max(float(self.best.errors[n]), 1e-6 * abs(start[n]), 1e-12)
-        m.fixed[name] = True
-        if len(start) > 1:
-            m.migrad()
-            rise = float(m.fval) - self.least
-            found = {n: float(m.values[n]) for n in start}
-        else:
-            rise, found = float(self.best.fcn([value])) - self.least, start
-        self.calls += int(m.nfcn)
-        known[value] = (rise, found)
-        return rise
+    def root(self, k: int, value: float) -> float:
+        """Root of the rise of chi2 above its least value with parameter k held at `value`."""
+        known = self.known[k]
+        if value not in known:
+            nearest = known[min(known, key=lambda v: abs(v - value))]
+            free = np.arange(len(self.names)) != k
+            x = nearest.x.copy()
+            x[k] = value
+            # follow the valley: the others move so that the residuals change least
+            a = nearest.slopes[:, free] * self.widths[free]
+            change = nearest.residuals + nearest.slopes[:, k] * (value - nearest.x[k])
+            x[free] += self.widths[free] * np.linalg.lstsq(a, -change, rcond=1e-10)[0]
+            x = np.clip(x, self.problem.low, self.problem.high)
+            known[value] = self.problem.descend(x, self.widths, free, nearest.slopes)
+        return math.sqrt(max(known[value].chi2 - self.best.chi2, 0.0))
 
-    def distance(self, name: str, direction: int, bound: float | None, rise: float) -> float | None:
+    def distance(self, k: int, direction: int, bound: float | None, rise: float) -> float | None:
         """How far from the best value chi2 has risen by `rise`; None if it does not before the bound (or 1000 times the value and its error)."""
-        value = float(self.best.values[name])
-        sigma = float(self.best.errors[name])
+        value, sigma = float(self.best.x[k]), float(self.widths[k])
         farthest = abs(bound - value) if bound is not None else 1e3 * (abs(value) + sigma)
+        target = math.sqrt(rise)
         if farthest <= 0:
             return None
-        step = min(math.sqrt(rise) * sigma, farthest) if sigma > 0 else 0.1 * farthest
+        step = min(target * sigma, farthest)
         inner, inner_root = 0.0, 0.0
-        target = math.sqrt(rise)
         for _ in range(40):
-            root = math.sqrt(max(self.at(name, value + direction * step), 0.0))
+            root = self.root(k, value + direction * step)
             if root >= target:
                 break
             if step >= farthest:
                 return None
             inner, inner_root = step, root
-            grow = min(3.0, max(1.15, 1.05 * target / max(root, 1e-9)))
-            step = min(step * grow, farthest)
+            step = min(step * min(3.0, max(1.1, 1.05 * target / max(root, 1e-9))), farthest)
         else:
             return None
         outer, outer_root = step, root
         for _ in range(30):  # between inner and outer the root of chi2 is nearly straight
-            if outer_root - target < 2e-3 * target or outer - inner < 1e-4 * outer:
-                break
+            if outer_root - target < 3e-3 * target or outer - inner < 1e-4 * outer:
+                return outer
             step = inner + (target - inner_root) * (outer - inner) / (outer_root - inner_root)
             step = min(max(step, inner + 0.02 * (outer - inner)), outer - 0.02 * (outer - inner))
-            root = math.sqrt(max(self.at(name, value + direction * step), 0.0))
-            if abs(root - target) < 2e-3 * target:
+            root = self.root(k, value + direction * step)
+            if abs(root - target) < 3e-3 * target:
                 return step
             if root < target:
                 inner, inner_root = step, root
@@ -397,17 +492,20 @@ class _Profile:
                 outer, outer_root = step, root
         return outer
 
-    def estimate(self, name: str, low: float | None, high: float | None) -> Estimate:
-        """Interval, or one-sided limit on the side that the data do bound."""
-        value = float(self.best.values[name])
-        minus = self.distance(name, -1, low, ONE_SIGMA)
-        plus = self.distance(name, 1, high, ONE_SIGMA)
+    def estimates(self) -> dict[str, Estimate]:
+        """Every parameter: its interval, or a one-sided limit on the side that the data do bound."""
+        return {name: self._estimate(k, *self.bounds[k]) for k, name in enumerate(self.names)}
+
+    def _estimate(self, k: int, low: float | None, high: float | None) -> Estimate:
+        value = float(self.best.x[k])
+        minus = self.distance(k, -1, low, ONE_SIGMA)
+        plus = self.distance(k, 1, high, ONE_SIGMA)
         limit = None
         if minus is None and plus is not None:
-            up = self.distance(name, 1, high, LIMIT)
+            up = self.distance(k, 1, high, LIMIT)
             limit = None if up is None else Limit("upper", value + up)
         elif plus is None and minus is not None:
-            down = self.distance(name, -1, low, LIMIT)
+            down = self.distance(k, -1, low, LIMIT)
             limit = None if down is None else Limit("lower", value - down)
         return Estimate(value, minus, plus, limit)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -200,16 +201,21 @@ class Stretch:
     """A stretch of time with the same terms throughout: static matrices, or some multiplied by Taylor series.
 
     silent: (d, d) constant part without emission; jumps: the part that emits, by channel; driven: the same twice over for each term
-    that a Taylor series multiplies. An instant has duration 0 and acts as exp(silent + jumps).
+    that a Taylor series in the time since start_ns multiplies. An instant has duration 0 and acts as exp(silent + jumps).
     """
 
     start_ns: float
-    end_ns: float
+    duration_ns: float
     silent: sp.csr_array
     jumps: Mapping[Channel, sp.csr_array]
     driven: tuple[tuple[Driven, Mapping[Channel, sp.csr_array]], ...] = ()
     feature_ns: float = math.inf
     is_instant: bool = False
+
+    @property
+    def end_ns(self) -> float:
+        """When it ends."""
+        return self.start_ns + self.duration_ns
 
 
 @dataclass(frozen=True, eq=False)
@@ -434,74 +440,71 @@ def _add_steady(g: Generator, d: CW, static: sp.csr_array, jumps: dict[Channel, 
 
 @dataclass(frozen=True)
 class _Factor:
-    """Height and kind of one part of a drive, and the Taylor series of it."""
+    """Height and kind of one part of a drive, and the Taylor series of it, in the time since `lead_ns` after the start of the pulse."""
 
     pulse: Pulse
     part: Part
     height: float
-    shift_ns: float = field(default=0.0)
+    lead_ns: float
 
     def __call__(self, t: float, h: float, order: int) -> np.ndarray:
         kind: Kind = "intensity" if self.part == "intensity" else ("field" if self.part.startswith("field") else "two_photon")
-        c = self.pulse.series(kind, t - self.shift_ns, h, order)
+        c = self.pulse.series(kind, t + self.lead_ns, h, order)
         return self.height * (c.imag if self.part.endswith("_im") else c.real)
+
+
+def _factors(g: Generator, model: Model, p: Pulse, lead_ns: float) -> list[tuple[_Factor, sp.csr_array, dict[Channel, sp.csr_array]]]:
+    """(factor, matrix, {channel: emitting part}) for each part of the generator that a pulse drives."""
+    found = []
+    rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
+    for (name, part), m in g.driven.items():
+        if name != p.name:
+            continue
+        if part == "intensity":
+            emitting = {c: j for (n, c), j in g.driven_jumps.items() if n == name}
+            found.append((_Factor(p, part, p.peak_intensity, lead_ns), m, emitting))
+        else:
+            follows = envelope if p.area_pi is not None else ("field" if part.startswith("field") else "intensity")
+            height = p.peak_field(rabi, "field" if follows == "field" else "two_photon")
+            found.append((_Factor(p, part, height, lead_ns), m, {}))
+    return found
 
 
 def _timeline(
     g: Generator, model: Model, pulses: Sequence[Pulse], static: sp.csr_array, jumps: Mapping[Channel, sp.csr_array], period: float | None
 ) -> Timeline:
+    """Cut the time axis where a pulse begins, ends or changes its formula. Times are exact fractions: a short pulse may come late."""
     rest = Stretch(0.0, math.inf, static, jumps)
     if not pulses:
         return Timeline(g, (), rest, None, False)
-
-    def factors(p: Pulse, shift: float) -> list[tuple[_Factor, sp.csr_array, dict[Channel, sp.csr_array]]]:
-        found = []
-        rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
-        for (name, part), m in g.driven.items():
-            if name != p.name:
-                continue
-            emitting: dict[Channel, sp.csr_array] = {}
-            if part == "intensity":
-                height = p.peak_intensity
-                emitting = {c: j for (n, c), j in g.driven_jumps.items() if n == name}
-            elif p.area_pi is not None:
-                height = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
-            else:
-                height = p.peak_field(rabi, "field" if part.startswith("field") else "two_photon")
-            found.append((_Factor(p, part, height, shift), m, emitting))
-        return found
-
-    images = [(p, k * period if period is not None else 0.0) for p in pulses for k in ((0, -1) if period is not None and p.length_ns > 0 else (0,))]
-    marks = {0.0}
-    for p, shift in images:
-        marks.update(float(b + shift) for b in p.breakpoints_ns() if b + shift >= 0.0 and (period is None or b + shift <= period))
-    if period is not None:
-        marks.add(period)
+    end_of_period = Fraction(period) if period is not None else None
+    # a pulse that outlasts the period lights its beginning, too
+    begins = [(p, Fraction(p.start_ns) - (k * end_of_period if end_of_period is not None else 0)) for p in pulses for k in ((0, 1) if period else (0,))]
+    marks = {Fraction(0)} | ({end_of_period} if end_of_period is not None else set())
+    for p, begin in begins:
+        marks |= {b for b in (begin + Fraction(t) for t in p.breaks_ns()) if b >= 0 and (end_of_period is None or b <= end_of_period)}
     times = sorted(marks)
     stretches: list[Stretch] = []
     for i, t in enumerate(times):
-        for p in pulses:
-            if isinstance(p, Instant) and p.start_ns == t:
-                stretches.append(_kick(g, p, model))
+        stretches += [_kick(g, p, model) for p in pulses if isinstance(p, Instant) and Fraction(p.start_ns) == t]
         if i + 1 == len(times):
             break
-        end = times[i + 1]
-        middle = 0.5 * (t + end)
-        active = [(p, s) for p, s in images if p.length_ns > 0 and p.start_ns + s < middle < p.start_ns + s + p.length_ns]
-        generator, emitting = static, dict(jumps)
+        middle, duration = (t + times[i + 1]) / 2, float(times[i + 1] - t)
+        active = [(p, begin) for p, begin in begins if begin < middle < begin + Fraction(p.length_ns)]
+        silent, emitting = static, dict(jumps)
         driven: list[tuple[Driven, Mapping[Channel, sp.csr_array]]] = []
         feature = math.inf
-        for p, s in active:
-            for factor, m, light in factors(p, s):
+        for p, begin in active:
+            for factor, m, light in _factors(g, model, p, float(t - begin)):
                 if p.is_constant:
-                    value = float(factor(middle, end - t, 1)[0])
-                    generator = generator + value * m
+                    value = float(factor(0.0, duration, 1)[0])
+                    silent = silent + value * m
                     for c, jump in light.items():
                         emitting[c] = emitting[c] + value * jump if c in emitting else value * jump
                 else:
                     feature = min(feature, p.longest_step_ns)
                     driven.append((Driven(m, factor), light))
-        stretches.append(Stretch(t, end, generator.tocsr(), emitting, tuple(driven), feature))
+        stretches.append(Stretch(float(t), duration, sp.csr_array(silent), emitting, tuple(driven), feature))
     return Timeline(g, tuple(stretches), rest, period, True)
 
 
@@ -525,7 +528,7 @@ def _kick(g: Generator, p: Instant, model: Model) -> Stretch:
         strength = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
         turned = strength * np.exp(-1j * phase * (1.0 if part.startswith("field") else 2.0))
         total = total + (turned.imag if part.endswith("_im") else turned.real) * m
-    return Stretch(p.start_ns, p.start_ns, total.tocsr(), light, is_instant=True)
+    return Stretch(p.start_ns, 0.0, total.tocsr(), light, is_instant=True)
 
 
 # ------------------------------------------------------------------------------------------------------------------ QuTiP

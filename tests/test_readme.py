@@ -6,12 +6,14 @@ import contextlib
 import io
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import typer
 
+import qdot
 from qdot import cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,6 +119,22 @@ def test_links_lead_to_files_and_the_picture_is_small() -> None:
 
 def test_the_table_of_commands_is_that_of_the_program() -> None:
     assert set(re.findall(r"^\| `qdot (\w+)", TEXT, re.MULTILINE)) == set(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+
+
+def test_every_dependency_has_its_line_of_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    reasons = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    needed = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    packages = {re.split(r"[\[<>=]", r)[0] for r in needed}
+    assert {p for p in packages if not re.search(rf"^\|.*\b{p}\b.*\|", reasons, re.MULTILINE)} == set()
+    assert set(re.findall(r"^\| `(\w+)`", reasons, re.MULTILINE)) == set(project["optional-dependencies"])
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == qdot.__version__
+    assert f"version: {qdot.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"## [{qdot.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_outputs_that_differ_are_seen() -> None:

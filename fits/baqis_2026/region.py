@@ -78,7 +78,7 @@ def accepted_draws(target: Target, share: Share, two_pulses: bool, mu_error: flo
     x["lifetime_XX_ns"] = x["lifetime_X_ns"] * rng.uniform(0.4, 1.0, draws)
     x["mu_error"] = e = rng.uniform(-mu_error, mu_error, draws)
     seen = target.share + rng.uniform(-1.0, 1.0, draws) * target.share_error
-    efficiency = (target.pair_efficiency + rng.uniform(-1.0, 1.0, draws) * target.pair_efficiency_error) / (1.0 + e)
+    efficiency = (target.pair_efficiency + rng.uniform(-1.0, 1.0, draws) * target.pair_efficiency_error) / (1.0 + e) ** 2
     height = target.g2_zero + rng.uniform(-1.0, 1.0, draws) * target.g2_zero_error
     wanted = share_behind(share, seen, e)
 

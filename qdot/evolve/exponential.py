@@ -78,7 +78,7 @@ class Exponential:
             if m.shape[0] > EXTENDED_LIMIT:
                 m = m.astype(float)
             reach = float(np.abs(m).sum(axis=0).max(initial=0.0))
-        doublings = max(0, math.ceil(math.log2(max(longest * reach / stretch, 1e-300))))
+        doublings = max(0, math.ceil(math.log2(max(longest * reach, 1e-300)))) + (1 if stretch < 1.0 else 0)
         return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, blocks, [])
 
     def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:

@@ -17,11 +17,14 @@ class Endless(ArithmeticError):
     """The tail never ends: the part from which things can happen is never left."""
 
 
-def tail_rows(a: sp.csr_array, gains: Sequence[sp.csr_array], trace: np.ndarray, degrees: Sequence[int], kept: bool) -> np.ndarray:
+def tail_rows(
+    a: sp.csr_array, gains: Sequence[sp.csr_array], trace: np.ndarray, degrees: Sequence[int], kept: bool, from_certainty: bool = False
+) -> np.ndarray:
     """Rows r_k, shape (degrees + 1 along each axis, d), with r_k A + sum_a r_{k - e_a} B_a = 0 and r_0 the limit of trace e^{At}.
 
     gains: the B_a, one for each axis. kept=True: A keeps the trace, and r_k x is the k-th factorial moment over k!.
-    kept=False: A + sum B_a keeps the trace, and r_k x is the probability that k more events happen.
+    kept=False: A + sum B_a keeps the trace, and r_k x is the probability that k more events happen; with from_certainty r_0 is the trace
+    itself, and (on one axis) r_k x the probability that k or more happen.
     Raises Endless if the part from which gains can happen does not empty.
     """
     d = a.shape[0]
@@ -37,7 +40,7 @@ def tail_rows(a: sp.csr_array, gains: Sequence[sp.csr_array], trace: np.ndarray,
     loss = np.zeros(d) if kept else sum((trace @ b for b in gains), np.zeros(d))
     outside = np.where(live, 0.0, trace)
     solve = _solver(a, trace, loss, live, outside @ a)
-    if not kept:
+    if not kept and not from_certainty:
         rows[origin] = outside
         rows[origin][live] = solve((outside @ a)[live])
     for k in itertools.product(*(range(n + 1) for n in degrees)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -84,6 +85,25 @@ class _Counter:
         return sp.csr_array((np.ones(int(kept.sum())), (target[kept], source[kept])), shape=(self.sectors, self.sectors))
 
 
+class _Counted(NamedTuple):
+    """state: (degrees + 1, d) after the last stretch; beyond: (d,) with larger photon numbers; rows: what the tail adds, as in tail_rows."""
+
+    state: np.ndarray
+    beyond: np.ndarray
+    rows: np.ndarray | None
+
+    def total(self, trace: np.ndarray) -> np.ndarray:
+        """(degrees + 1) probabilities, or factorial moments over k!: what has been counted and what is to come."""
+        if self.rows is None:
+            return self.state @ trace
+        shape = self.rows.shape[:-1]
+        result = np.zeros(shape)
+        for done in np.ndindex(*shape):
+            for more in np.ndindex(*(n - k for n, k in zip(shape, done, strict=True))):
+                result[tuple(i + k for i, k in zip(done, more, strict=True))] += self.rows[more] @ self.state[done]
+        return result
+
+
 @dataclass(frozen=True, eq=False)
 class PulsedLight:
     """A timeline reduced to what its start reaches and its photons see, with the state at the start (train: at the period start).
@@ -107,11 +127,25 @@ class PulsedLight:
 
         axes: the light counted on each axis; photons of channels on no axis are not counted. Raises evolve.Endless if the light never stops.
         """
-        return self._count(_Counter(tuple(axes), tuple(degrees), False))
+        return self._count(_Counter(tuple(axes), tuple(degrees), False)).total(self.trace)
+
+    def distribution(self, light: Light, top: int) -> tuple[np.ndarray, np.ndarray]:
+        """(P(n), P(at least n)), n = 0 .. top, of one light; the second as sums of positive terms, never 1 - P(0) - ...
+
+        Raises evolve.Endless if the light never stops.
+        """
+        counter = _Counter((light,), (top,), False)
+        counted = self._count(counter)
+        whole = np.append(counted.state @ self.trace, counted.beyond @ self.trace)
+        at_least = np.cumsum(whole[::-1])[::-1][:-1]
+        if counted.rows is not None:  # k or more are yet to come: the recursion of `rows`, started from certainty
+            more = self._tail(counter, from_certainty=True)
+            at_least = at_least + [sum((more[n - k] @ counted.state[k] for k in range(n)), 0.0) for n in range(top + 1)]
+        return counted.total(self.trace), at_least
 
     def factorial_moments(self, light: Light) -> np.ndarray:
         """(4,) <1>, <n>, <n(n-1)>, <n(n-1)(n-2)> from derivatives at z = 1. Raises evolve.Endless if the light never stops."""
-        taylor = self._count(_Counter((light,), (MOMENTS,), True))
+        taylor = self._count(_Counter((light,), (MOMENTS,), True)).total(self.trace)
         return taylor * np.array([math.factorial(k) for k in range(MOMENTS + 1)])
 
     def correlations(self, light: Light, count: int) -> np.ndarray:
@@ -139,7 +173,7 @@ class PulsedLight:
             is_last = i == len(stretches) - 1
             inside = np.flatnonzero((times >= s.start_ns) & ((times <= s.end_ns) if is_last else (times < s.end_ns)))
             if inside.size and not s.is_instant:
-                flux[inside] = self._inside(s, y, times[inside], light)
+                flux[inside] = self._inside(s, y, times[inside] - s.start_ns, light)
             if not is_last or s.is_instant:
                 y = _through(s, _Counter(), y, self.trace, self.stretch)
         return flux
@@ -151,37 +185,33 @@ class PulsedLight:
             y = _through(s, counter, y, self.trace, self.stretch)
         return y
 
-    def _count(self, counter: _Counter) -> np.ndarray:
-        """Probabilities, or factorial moments over k!, on a grid of shape degrees + 1."""
+    def _count(self, counter: _Counter) -> _Counted:
         d = self.state.size
         y = np.zeros((counter.sectors * d, 1))
         y[:d, 0] = self.state
-        shape = tuple(n + 1 for n in counter.degrees)
-        state = self._through_all(counter, y)[: counter.listed * d, 0].reshape(*shape, d)
-        if self.period_map is not None:
-            return np.asarray(state @ self.trace)
+        y = self._through_all(counter, y)[:, 0]
+        state = y[: counter.listed * d].reshape(*(n + 1 for n in counter.degrees), d)
+        beyond = np.zeros(d) if counter.is_moments else y[counter.listed * d :]
+        return _Counted(state, beyond, None if self.period_map is not None else self._tail(counter))
+
+    def _tail(self, counter: _Counter, from_certainty: bool = False) -> np.ndarray:
         rest = self.timeline.rest
         a, gains = counter.rest(rest.silent, rest.jumps), counter.gains(rest.jumps, rest.silent)
-        rows = tail_rows(a, gains, self.trace, counter.degrees, kept=counter.is_moments)
-        result = np.zeros(shape)
-        for done in np.ndindex(*shape):
-            for more in np.ndindex(*(n - k for n, k in zip(shape, done, strict=True))):
-                result[tuple(i + k for i, k in zip(done, more, strict=True))] += rows[more] @ state[done]
-        return result
+        return tail_rows(a, gains, self.trace, counter.degrees, counter.is_moments, from_certainty)
 
     def _inside(self, s: Stretch, y: np.ndarray, times: np.ndarray, light: Light) -> np.ndarray:
-        """Flux at times inside one stretch, y (d, 1) being the state at its start."""
+        """Flux at times after the start of one stretch, y (d, 1) being the state there."""
         look, plain = _Counter((light,), (0,)), _Counter()
         row = self.trace @ look.gains(s.jumps, s.silent)[0]
         if not s.driven:
-            x = along(plain.rest(s.silent, s.jumps), y[:, 0], times - s.start_ns, self.trace, None, self.stretch)
+            x = along(plain.rest(s.silent, s.jumps), y[:, 0], times, self.trace, None, self.stretch)
             return np.asarray(row @ x)
         driven_rows = [(d.series, self.trace @ look.gains(jumps, d.matrix)[0]) for d, jumps in s.driven]
         values = np.zeros(times.shape)
-        at = s.start_ns
+        at = 0.0
         for k in np.argsort(times):
             if times[k] > at:
-                y = _through(replace(s, start_ns=at, end_ns=times[k]), plain, y, self.trace, self.stretch)
+                y = _through(s, plain, y, self.trace, self.stretch, at, float(times[k]))
                 at = float(times[k])
             values[k] = (row + sum(series(at, 0.0, 1)[0] * r for series, r in driven_rows)) @ y[:, 0]
         return values
@@ -204,11 +234,14 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
     return PulsedLight(small, keep, trace, state, m, stretch)
 
 
-def _through(s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float) -> np.ndarray:
-    """Carry the columns of y (sectors * d, n) through one stretch."""
+def _through(
+    s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None
+) -> np.ndarray:
+    """Carry the columns of y (sectors * d, n) through one stretch, or from one time after its start to another."""
     a = counter.lift(s.silent, s.jumps)
-    if not s.driven:
-        kept, blocks = np.tile(trace, counter.sectors), counter.sectors if counter.is_moments else 1
-        return propagator(a, 1.0 if s.is_instant else s.end_ns - s.start_ns, y, kept, stretch, blocks)
-    terms = [Driven(counter.lift(d.matrix, jumps), d.series) for d, jumps in s.driven]
-    return drive_through(a, terms, s.start_ns, s.end_ns, s.feature_ns, y, stretch)
+    end = s.duration_ns if end is None else end
+    if s.driven:
+        terms = [Driven(counter.lift(d.matrix, jumps), d.series) for d, jumps in s.driven]
+        return drive_through(a, terms, begin, end, s.feature_ns, y, stretch)
+    kept, blocks = np.tile(trace, counter.sectors), counter.sectors if counter.is_moments else 1
+    return propagator(a, 1.0 if s.is_instant else end - begin, y, kept, stretch, blocks)
