@@ -49,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except COMMAND_LINE_ERROR as error:
         return _refuse(f"{error.format_message()} (see qdot --help)")  # type: ignore[attr-defined]
     except InputError as error:
-        code = _refuse(str(error))
-        return FAILED if str(error).startswith("the fit must converge") else code
+        return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename or 'the output'} must be a file or folder that can be used, got: {error.strerror}; check its name and permissions")
     except (KeyboardInterrupt, typer.Abort):
@@ -177,6 +176,9 @@ def _fit(
                 raise bad(name, "be given (or --study NAME)", "nothing", f"for example {example}")
         found = _fit_series(files or [], emitter or "", vary or [], fixed or [], drive, labels or [])
     _print(_as_json(found) if as_json else _tables(_fit_tables(found)))
+    if found.get("converged") is False:
+        _note("the fit did not converge: start nearer to a solution, vary fewer parameters or bound them")
+        raise typer.Exit(FAILED)
 
 
 def _fit_series(files: Sequence[Path], emitter: str, vary: Sequence[str], fixed: Sequence[str], drive: str, labels: Sequence[str]) -> dict[str, Any]:

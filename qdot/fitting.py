@@ -33,6 +33,8 @@ ONE_SIGMA = 1.0
 LIMIT = 2.705543454095404
 """The same at a one-sided limit of 95 %: the square of the normal distribution's 95 % quantile."""
 CONFIDENCE = 0.95
+CLOSE = 0.03
+"""How near to the end of an interval, as a fraction of it, chi2 is calculated; the last step is a straight line through its root."""
 NUISANCES = ("histogram.zero_delay_ns", "histogram.counts_per_bin", "histogram.background_per_bin")
 """Parameters of the detection, not of the experiment, that a histogram of g2(tau) needs: zero delay, counts per bin where g2 = 1, background."""
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
@@ -187,22 +189,19 @@ def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Lab
 
     problem = _Problem(residuals, np.array(bounds, dtype=float))
     near = problem.descend(np.array(start), 0.1 * np.where(np.array(start) != 0, np.abs(start), 1.0), np.ones(len(names), dtype=bool))
-    m = Minuit(problem.chi2, *near.x, name=names)
-    m.errordef, m.strategy, m.print_level = Minuit.LEAST_SQUARES, 1, 0
+    m = Minuit(problem.chi2, *near.x, name=names, grad=problem.gradient(near.widths()))
+    m.errordef, m.strategy, m.print_level = Minuit.LEAST_SQUARES, 0, 0
     for name, width, (low, high) in zip(names, near.widths(), bounds, strict=True):
         m.limits[name] = (low, high)
         m.errors[name] = width
     m.migrad()
-    if m.valid:
-        parameters = _Profile(problem, near, m, bounds).estimates()
-    else:
-        parameters = {name: Estimate(float(m.values[name]), None, None, None) for name in names}
+    profile = _Profile(problem, near.widths(), m, bounds)
+    parameters = profile.estimates() if m.valid else {name: Estimate(float(m.values[name]), None, None, None) for name in names}
     best, values = evaluate([m.values[n] for n in names])
-    covariance = np.zeros((len(names), len(names))) if m.covariance is None else np.asarray(m.covariance)
     return FitResult(
         experiment=best,
         parameters=parameters,
-        covariance=covariance,
+        covariance=profile.covariance(),
         chi2=float(m.fval),
         points=sum(len(d) for d in measured),
         terms=tuple(_term(d, p) for d, p in zip(measured, values, strict=True)),
@@ -377,6 +376,16 @@ class _Problem:
         r = self.residuals(np.array(x))
         return float(r @ r)
 
+    def gradient(self, widths: np.ndarray) -> Callable[..., np.ndarray]:
+        """The function that gives the slopes of chi2."""
+
+        def of(*values: float) -> np.ndarray:
+            x = np.array(values)
+            r = self.residuals(x)
+            return np.asarray(2 * r @ self.slopes(x, r, widths))
+
+        return of
+
     def slopes(self, x: np.ndarray, r: np.ndarray, widths: np.ndarray) -> np.ndarray:
         """(n, p) derivatives by differences of a hundredth of the widths, away from the bounds."""
         columns = []
@@ -433,14 +442,23 @@ class _Problem:
 class _Profile:
     """chi2 as a function of one parameter, minimal in all others, and where it has risen by a given amount."""
 
-    def __init__(self, problem: _Problem, near: _Point, m: Minuit, bounds: Sequence[tuple[float | None, float | None]]) -> None:
+    def __init__(self, problem: _Problem, widths: np.ndarray, m: Minuit, bounds: Sequence[tuple[float | None, float | None]]) -> None:
         self.problem, self.bounds, self.names = problem, bounds, list(m.parameters)
         x = np.array(m.values)
         r = problem.residuals(x)
-        self.widths = near.widths()
-        self.best = _Point(x, r, problem.slopes(x, r, self.widths))
+        self.best = _Point(x, r, problem.slopes(x, r, widths))
         self.widths = self.best.widths()
         self.known: dict[int, dict[float, _Point]] = {k: {float(x[k]): self.best} for k in range(x.size)}
+
+    def covariance(self) -> np.ndarray:
+        """(p, p) inverse of half the curvature of chi2 (slopes of the residuals squared), rows of parameters at a bound 0."""
+        x, margin = self.best.x, 1e-3 * self.widths
+        inside = (x > self.problem.low + margin) & (x < self.problem.high - margin)
+        a = self.best.slopes[:, inside] * self.widths[inside]
+        scaled = np.linalg.pinv(a.T @ a, rcond=1e-13)
+        full = np.zeros((x.size, x.size))
+        full[np.ix_(inside, inside)] = scaled * np.outer(self.widths[inside], self.widths[inside])
+        return full
 
     def root(self, k: int, value: float) -> float:
         """Root of the rise of chi2 above its least value with parameter k held at `value`."""
@@ -479,18 +497,16 @@ class _Profile:
             return None
         outer, outer_root = step, root
         for _ in range(30):  # between inner and outer the root of chi2 is nearly straight
-            if outer_root - target < 3e-3 * target or outer - inner < 1e-4 * outer:
-                return outer
             step = inner + (target - inner_root) * (outer - inner) / (outer_root - inner_root)
+            if min(target - inner_root, outer_root - target) < CLOSE * target or outer - inner < CLOSE * outer:
+                break
             step = min(max(step, inner + 0.02 * (outer - inner)), outer - 0.02 * (outer - inner))
             root = self.root(k, value + direction * step)
-            if abs(root - target) < 3e-3 * target:
-                return step
             if root < target:
                 inner, inner_root = step, root
             else:
                 outer, outer_root = step, root
-        return outer
+        return step
 
     def estimates(self) -> dict[str, Estimate]:
         """Every parameter: its interval, or a one-sided limit on the side that the data do bound."""

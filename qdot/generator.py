@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from qdot.drive import CW, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
 from qdot.evolve import Driven
-from qdot.model import HBAR_UEV_NS, Channel, HamiltonianOperator, JumpOperator, Model, Operators
+from qdot.model import HBAR_UEV_NS, Channel, Coupling, HamiltonianOperator, JumpOperator, Model, Operators, operator
 
 Picture = Literal["rate", "lindblad"]
 Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon_im"]
@@ -404,8 +404,8 @@ def _split(model: Model, ops: Operators, drives: Sequence[Drive], left: Mapping[
         alias = f"{name} (term {i})"
         driven[i] = HamiltonianOperator(driven[i].matrix, alias, driven[i].envelope)
         turns = 1.0 if driven[i].envelope == "field" else 2.0
-        rabi = model.first_rabi_per_ns(name)
-        couplings.append(HamiltonianOperator(sp.csr_array([[0.0, 0.5 * rabi], [0.0, 0.0]]), alias, model_envelope(model, name)))
+        # only the first Rabi frequency and the envelope of this coupling are read, so that the alias is scaled like its drive
+        couplings.append(Coupling((model.levels[0], model.levels[1]), model.first_rabi_per_ns(name), alias, model_envelope(model, name)))
         for d in drives:
             if d.name == name:
                 added.append(replace(d, name=alias, detuning_ueV=d.detuning_ueV + extra / turns * HBAR_UEV_NS))
@@ -548,7 +548,7 @@ def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int
     couplings: list[HamiltonianOperator] = []
     for part in parts:
         if isinstance(part, list | tuple):
-            operator, d = part
+            given, d = part
             if not isinstance(d, Drive):
                 must = "give each time-dependent term as [operator, qdot drive]"
                 raise bad("from_qutip H", must, type(d).__name__, "use for example qdot.drive.Gaussian(...)")
@@ -556,17 +556,15 @@ def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int
                 raise bad("from_qutip H", "use a different name for each drive", repr(d.name), "set name=...")
             if d not in drives:
                 drives.append(d)
-            a = _matrix(operator, "H")
+            a = operator(given, "from_qutip H")
             is_hermitian = abs(a - a.conj().T).max() <= 1e-14 * abs(a).max()
             couplings.append(HamiltonianOperator((a / 2 if is_hermitian else a).tocsr(), d.name))
         else:
-            m = _matrix(part, "H")
+            m = operator(part, "from_qutip H")
             h0 = m if h0 is None else h0 + m
     size = couplings[0].matrix.shape[0] if h0 is None and couplings else (h0.shape[0] if h0 is not None else 0)
     if h0 is None:
         h0 = sp.csr_array((size, size), dtype=complex)
-    if abs(h0 - h0.conj().T).max() > 1e-12 * max(abs(h0).max(), 1e-300):
-        raise bad("from_qutip H", "be Hermitian", "a matrix that is not", "check the coupling terms and their conjugates")
     named: dict[int, str] = {}
     for label, indices in channels.items():
         for k in indices:
@@ -577,7 +575,7 @@ def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int
             named[k] = label
     jumps = []
     for k, c in enumerate(c_ops):
-        m = _matrix(c, f"c_ops[{k}]")
+        m = operator(c, f"from_qutip c_ops[{k}]")
         if m.shape != h0.shape:
             raise bad(f"from_qutip c_ops[{k}]", f"have the shape of H, {h0.shape}", m.shape)
         jumps.append(JumpOperator(m, named.get(k)))
@@ -589,12 +587,3 @@ def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int
             raise bad("from_qutip start", f"be a normalised ket or density matrix of dimension {size}", f"shape {rho.shape}, trace {np.trace(rho).real:g}")
     static = (HamiltonianOperator(h0.tocsr()),)
     return Model(tuple(str(i) for i in range(size)), rho, jumps=tuple(jumps), couplings=(*couplings, *static)), tuple(drives)
-
-
-def _matrix(operator: Any, what: str) -> sp.csr_array:
-    if hasattr(operator, "full"):
-        operator = operator.full()
-    m = np.asarray(operator, dtype=complex)
-    if m.ndim != 2 or m.shape[0] != m.shape[1] or not np.all(np.isfinite(m)):
-        raise bad(f"from_qutip {what}", "be a square matrix of finite numbers", f"shape {m.shape}")
-    return sp.csr_array(m)

@@ -95,23 +95,41 @@ class Cavity:
     polarisation: str = ""
 
 
+def operator(matrix: Any, argument: str) -> sp.csr_array:
+    """A square operator, from a QuTiP Qobj or any array, as a sparse complex matrix. Raises InputError if it is not square and finite."""
+    m = matrix.full() if hasattr(matrix, "full") else matrix
+    m = m if sp.issparse(m) else np.asarray(m, dtype=complex)
+    if m.ndim != 2 or m.shape[0] != m.shape[1]:
+        raise bad(argument, "be a square matrix", f"shape {m.shape}")
+    found = sp.csr_array(m).astype(complex)
+    if not np.all(np.isfinite(found.data)):
+        raise bad(argument, "hold finite numbers", "nan or infinity")
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class HamiltonianOperator:
-    """A Hamiltonian term given as a matrix (rad/ns); with a drive: (matrix e + h.c.) with e its complex envelope."""
+    """A Hamiltonian term given as a matrix or Qobj (rad/ns); with a drive: (matrix e + h.c.) with e its complex envelope."""
 
-    matrix: sp.csr_array
+    matrix: Any
     drive: str | None = None
     envelope: str = "field"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrix", operator(self.matrix, "HamiltonianOperator.matrix"))
 
 
 @dataclass(frozen=True, eq=False)
 class JumpOperator:
-    """A jump operator given as a matrix (root of 1/ns)."""
+    """A jump operator given as a matrix or Qobj (root of 1/ns)."""
 
-    matrix: sp.csr_array
+    matrix: Any
     photon: str | None = None
     polarisation: str = ""
     drive: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrix", operator(self.matrix, "JumpOperator.matrix"))
 
 
 class Operators(NamedTuple):
@@ -246,6 +264,16 @@ def check(model: Model) -> None:
     for name, energy in model.energies_ueV.items():
         level("energy_ueV", name)
         number(f"energy_ueV.{name}", energy, unit="ueV")
+    n = len(levels) * math.prod(c.fock for c in model.cavities if isinstance(c.fock, int))
+    for what, terms in (("jumps", model.jumps), ("couplings", model.couplings)):
+        for i, term in enumerate(terms):
+            if isinstance(term, JumpOperator | HamiltonianOperator) and term.matrix.shape[0] != n:
+                raise bad(f"{what}[{i}]", f"act on (levels) x (number states) = {n} states", f"a matrix of {term.matrix.shape[0]}")
+    if isinstance(model.start, np.ndarray) and model.start.shape != (n, n):
+        raise bad("start", f"be a level name or a density matrix of shape ({n}, {n})", f"shape {model.start.shape}")
+    for i, c in enumerate(model.couplings):
+        if isinstance(c, HamiltonianOperator) and c.drive is None and abs(c.matrix - c.matrix.conj().T).max() > 1e-12 * max(abs(c.matrix).max(), 1e-300):
+            raise bad(f"couplings[{i}]", "be Hermitian where no drive multiplies it", "a matrix that is not", "check the coupling terms and their conjugates")
     for i, j in enumerate(model.jumps):
         if isinstance(j, JumpOperator):
             continue

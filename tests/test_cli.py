@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qdot import cli, emitters, errors, fitting, study
+from qdot import cli, emitters, study
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -512,14 +512,13 @@ def test_a_csv_that_cannot_be_used_is_one_message_and_exit_code_2(tmp_path: Path
         assert str(path) in error
 
 
-def test_a_fit_that_does_not_converge_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def lost(*_: object, **__: object) -> None:
-        raise errors.bad("the fit", "converge", "a distance of 1 to the minimum", "bound the parameters")
-
-    monkeypatch.setattr(fitting, "fit", lost)
-    flux = measured(tmp_path / "flux.csv", "power_uW,flux_per_ns,flux_error_per_ns", [(1.0, 0.5, 0.1)])
-    assert cli.main(["fit", flux, "--emitter", "TwoLevel", "--vary", "lifetime_ns=1"]) == 1
-    assert "converge" in capsys.readouterr().err
+def test_a_fit_that_does_not_converge_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"chi2_per_dof": None, "converged": False, "parameters": {"x": {"value": 1.0, "minus": None, "plus": None, "limit": None}}}
+    monkeypatch.setattr(study, "fit", lambda name, data=None, out=None: found)
+    assert cli.main(["fit", "--study", "one", "--json"]) == 1
+    out, error = capsys.readouterr()
+    assert json.loads(out) == found
+    assert error.startswith("qdot: the fit did not converge")
 
 
 def program(*arguments: str) -> list[str]:

@@ -10,7 +10,7 @@ import qutip
 
 import qdot
 from qdot import Experiment, InputError, drive, lindblad
-from qdot.model import HBAR_UEV_NS, Cavity, Coupling, Dephasing, Jump, Model
+from qdot.model import HBAR_UEV_NS, Cavity, Coupling, Dephasing, HamiltonianOperator, Jump, JumpOperator, Model
 
 
 def lambda_model(**changes) -> Model:
@@ -94,6 +94,16 @@ def test_a_cavity_from_qutip_is_a_tensor_product() -> None:
     assert mine.mean_photons == pytest.approx(1 - Experiment(model).photon_numbers("leak").mean_photons, rel=1e-12)
 
 
+def test_qutip_operators_build_models() -> None:
+    a, n = qutip.destroy(3), qutip.num(3)
+    fields = {"jumps": (JumpOperator(math.sqrt(0.7) * a, "mode"),), "couplings": (HamiltonianOperator(0.4 * (a + a.dag())), HamiltonianOperator(0.2 * n))}
+    model = Model(("0", "1", "2"), **fields)
+    rho = qutip.steadystate(0.4 * (a + a.dag()) + 0.2 * n, [math.sqrt(0.7) * a], method="direct")
+    np.testing.assert_allclose(list(Experiment(model).populations().values()), rho.diag().real, rtol=1e-10)
+    with pytest.raises(InputError, match="2 states"):
+        Model(("0", "1"), **fields)
+
+
 def test_a_pulsed_qutip_model_takes_a_drive() -> None:
     sm = qutip.basis(2, 0) * qutip.basis(2, 1).dag()
     pulse = drive.Square(duration_ns=1.0, area_pi=1.0)
@@ -125,8 +135,9 @@ def test_a_pulse_seen_from_the_frame_of_a_detuned_laser_keeps_its_own_detuning()
     """CW laser at +0.9 ueV and pulse at 0.4 ueV on the same ladder: in the frame of the CW laser the pulse is at -0.5 ueV."""
 
     def model(shift: float) -> Model:
-        couplings = (Coupling(("G", "X"), 0.5, "cw"), Coupling(("G", "X"), 1.0, "pulse"))
-        return Model(("G", "X"), energies_ueV={"X": -shift}, jumps=(Jump.of("X", "G", 1.0, "X"),), couplings=couplings)
+        couplings = (Coupling(("G", "X"), 0.5, "cw"), Coupling(("G", "X"), 1.0, "pulse"), Coupling(("X", "XX"), 0.7, "pulse"))
+        jumps = (Jump.of("X", "G", 1.0, "X"), Jump.of("XX", "X", 1.5, "XX"))
+        return Model(("G", "X", "XX"), energies_ueV={"X": -shift, "XX": 0.3 - 2 * shift}, jumps=jumps, couplings=couplings)
 
     def pulse(detuning: float) -> drive.Gaussian:
         return drive.Gaussian(name="pulse", fwhm_ns=0.3, area_pi=1.3, period_ns=6.0, detuning_ueV=detuning)

@@ -49,7 +49,7 @@ def draw(
     with figures.style():
         level, error = float(entries["g2_zero_cw"].value or 0.0), float(entries["g2_zero_cw"].uncertainty or 0.0)
         _draw_correlation(out, cw, level, error)
-        power = np.geomspace(1e-4, 1e2, 22)  # beyond, a bright XX is pumped again before its X photon and the pair flux fraction loses its meaning
+        power = np.geomspace(1e-4, 1e2, 16)  # beyond, a bright XX is pumped again before its X photon and the pair flux fraction loses its meaning
         series = {
             "dark loading, selectivity 0.97 (shown set)": power_series(power),
             "selectivity 0.5": power_series(power, selectivity=0.5),

@@ -87,8 +87,8 @@ def static_rates(source: ReservoirDot) -> np.ndarray:
 
 
 def pairs_needed(mean: float) -> int:
-    """Largest number of pairs worth keeping for a mean number of pairs: beyond, a Poisson distribution has less than about 1e-8."""
-    return int(np.ceil(mean + 5.6 * np.sqrt(mean) + 8))
+    """Largest number of pairs worth keeping for a mean number of pairs: beyond, a Poisson distribution has less than 1e-6."""
+    return int(np.ceil(mean + 5.2 * np.sqrt(mean) + 6))
 
 
 def coincidences(source: ReservoirDot, power_uW: np.ndarray, period_ns: float, rates: Rates | None = None, steps: int = STEPS) -> Peaks:
@@ -160,9 +160,10 @@ def _through_period(step: np.ndarray, start: np.ndarray, steps: int) -> np.ndarr
     """(steps+1, d, p) populations at each step; levels that have emptied are dropped, since none fills again before the next pulse."""
     path = np.zeros((steps + 1, *start.shape))
     path[0] = start
+    d = len(start)
     for i in range(steps):
-        filled = np.flatnonzero(path[i].max(axis=1) > EMPTY)
-        d = 3 * (int(filled[-1]) // 3 + 1)
+        if i % 4 == 0:
+            d = 3 * (int(np.flatnonzero(path[i].max(axis=1) > EMPTY)[-1]) // 3 + 1)
         path[i + 1, :d] = step[:d, :d] @ path[i, :d]
     return path
 
