@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from qdot.errors import bad, number
-from qdot.model import HBAR_UEV_NS
+from qdot.units import HBAR_UEV_NS
 
 Kind = Literal["intensity", "field", "two_photon"]
 GAUSSIAN_HALF_WIDTH = 8.0

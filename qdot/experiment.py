@@ -372,7 +372,13 @@ class Experiment:
         else:
             figures["pair_share_of_multiphotons"] = float("nan")
         return PhotonNumbers(
-            label=_name(label), stage=stage, window=self.window, probabilities=probabilities, errors=errors, experiment=self, asked=label, **figures
+            label=_name(label),
+            stage=stage,
+            window=self.window,
+            probabilities=probabilities,
+            errors=errors,
+            again=lambda other: self.photon_numbers(label, max=top, stage=other),
+            **figures,
         )
 
     def joint_photon_numbers(self, labels: tuple[Label, Label] = ("XX", "X"), max: int = 6, stage: str | None = None) -> JointPhotonNumbers:

@@ -194,7 +194,10 @@ def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Lab
     for name, width, (low, high) in zip(names, near.widths(), bounds, strict=True):
         m.limits[name] = (low, high)
         m.errors[name] = width
+    import os
+    if os.environ.get("DBG"): print("descend", problem.calls, near.chi2)
     m.migrad()
+    if os.environ.get("DBG"): print("migrad", problem.calls, m.fval, m.valid, m.nfcn, m.ngrad)
     profile = _Profile(problem, near.widths(), m, bounds)
     parameters = profile.estimates() if m.valid else {name: Estimate(float(m.values[name]), None, None, None) for name in names}
     best, values = evaluate([m.values[n] for n in names])
@@ -403,7 +406,7 @@ class _Problem:
         widths: scale of each parameter. slopes: those of a point nearby, if known.
         """
         r = self.residuals(x)
-        is_fresh = slopes is None
+        is_fresh, steps = slopes is None, 0
         j = self.slopes(x, r, widths) if slopes is None else slopes.copy()
         damping = 0.0 if slopes is not None else 1e-3
         for _ in range(200):
@@ -420,7 +423,7 @@ class _Problem:
             move = (trial - x) / widths
             gain = float(r @ r - np.sum((r + scaled @ move) ** 2))
             if gain < tolerance and damping < 1.0:
-                if is_fresh or slopes is not None:
+                if is_fresh or (slopes is not None and steps <= 1):
                     break
                 j, is_fresh = self.slopes(x, r, widths), True
                 continue
@@ -428,6 +431,7 @@ class _Problem:
             if move @ move > 0:
                 j = j + np.outer(new - r - scaled @ move, move / widths) / (move @ move)
             if new @ new < r @ r:
+                steps += 1
                 x, r, damping, is_fresh = trial, new, damping / 10 if damping > 1e-4 else 0.0, False
             elif not is_fresh:
                 j, is_fresh = self.slopes(x, r, widths), True
@@ -514,6 +518,8 @@ class _Profile:
 
     def _estimate(self, k: int, low: float | None, high: float | None) -> Estimate:
         value = float(self.best.x[k])
+        import os
+        if os.environ.get("DBG"): print(self.names[k], self.problem.calls)
         minus = self.distance(k, -1, low, ONE_SIGMA)
         plus = self.distance(k, 1, high, ONE_SIGMA)
         limit = None

@@ -19,7 +19,8 @@ import scipy.sparse as sp
 from qdot.drive import CW, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
 from qdot.evolve import Driven
-from qdot.model import HBAR_UEV_NS, Channel, Coupling, HamiltonianOperator, JumpOperator, Model, Operators, operator
+from qdot.model import Channel, Coupling, HamiltonianOperator, JumpOperator, Model, Operators, operator
+from qdot.units import HBAR_UEV_NS
 
 Picture = Literal["rate", "lindblad"]
 Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon_im"]

@@ -16,14 +16,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from qdot.errors import bad, number, unknown
+from qdot.units import HBAR_UEV_NS
 
 if TYPE_CHECKING:
     import qutip
-
-HBAR_UEV_NS = 0.6582119569
-"""Reduced Planck constant in ueV ns (CODATA 2018)."""
-KB_UEV_PER_K = 86.17333262
-"""Boltzmann constant in ueV/K (CODATA 2018)."""
 
 
 class Channel(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from qdot.experiment import Experiment
 
 
 class Number(float):
@@ -72,7 +71,7 @@ class PhotonNumbers:
     """P(n) of one label in one window at one stage, and the figures read off it; `at(stage)` gives another stage.
 
     mean_photons, g2_zero, g3_zero come from factorial moments, not from the probabilities, and so know no largest photon number.
-    errors: {figure: largest |error| / max(|value|, atol)}.
+    errors: {figure: largest |error| / max(|value|, atol)}; again: calculates the same at another stage.
     """
 
     label: str
@@ -88,8 +87,7 @@ class PhotonNumbers:
     pair_efficiency: float
     pair_coincidence_efficiency: float
     errors: dict[str, float]
-    experiment: Experiment
-    asked: Any
+    again: Callable[[str], PhotonNumbers]
 
     @property
     def error_bound(self) -> float:
@@ -98,7 +96,7 @@ class PhotonNumbers:
 
     def at(self, stage: str) -> PhotonNumbers:
         """The same light at another stage of the collection."""
-        return self.experiment.photon_numbers(self.asked, max=len(self.probabilities) - 1, stage=stage)
+        return self.again(stage)
 
     def figures(self) -> dict[str, float]:
         """Every figure by name."""

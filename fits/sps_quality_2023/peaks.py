@@ -54,7 +54,7 @@ class Peaks:
 class Rates:
     """The rate matrix of a ReservoirDot as a sum of its parameters times constant matrices, made once for many parameter values.
 
-    matrix(source): (d, d), upper triangular: levels in the order k, m; pairs only get fewer between pulses.
+    Every matrix is upper triangular with levels in the order k, m: pairs only get fewer between pulses, so fewer pairs are a leading block.
     """
 
     def __init__(self, max_pairs: int) -> None:
@@ -67,10 +67,16 @@ class Rates:
         self.second = static_rates(replace(base, second_capture=2.0)) - total
         self.first = static_rates(replace(base, capture_per_ns=2.0)) - total - self.second
 
-    def matrix(self, source: ReservoirDot) -> np.ndarray:
-        """Rates of a source between pulses."""
-        captures = source.capture_per_ns * (self.first + source.second_capture * self.second)
-        return self.decay_XX / source.lifetime_XX_ns + self.decay_X / source.lifetime_X_ns + captures + source.reservoir_decay_per_ns * self.loss
+    def matrix(self, source: ReservoirDot, pairs: int) -> np.ndarray:
+        """(d, d) rates of a source between pulses, for up to so many pairs."""
+        captures = source.capture_per_ns, source.capture_per_ns * source.second_capture
+        factors = (1 / source.lifetime_XX_ns, 1 / source.lifetime_X_ns, source.reservoir_decay_per_ns, *captures)
+        parts = (self.decay_XX, self.decay_X, self.loss, self.first, self.second)
+        d = 3 * (pairs + 1)
+        total = np.zeros((d, d))
+        for factor, part in zip(factors, parts, strict=True):
+            total += factor * part[:d, :d]
+        return total
 
 
 def static_rates(source: ReservoirDot) -> np.ndarray:
@@ -107,7 +113,7 @@ def coincidences(source: ReservoirDot, power_uW: np.ndarray, period_ns: float, r
     if rates.max_pairs < top:
         raise bad("rates", f"hold {top} pairs", rates.max_pairs, "make Rates(max_pairs) larger")
     d = 3 * (top + 1)
-    decay = rates.matrix(source)[:d, :d]
+    decay = rates.matrix(source, top)
     h, half = period_ns / steps, steps // 2
     step = expm(decay * h)
     x_emission = np.zeros(d)
@@ -168,7 +174,17 @@ def _through_period(step: np.ndarray, start: np.ndarray, steps: int) -> np.ndarr
     return path
 
 
-def read_off(peaks: Peaks, index: np.ndarray, background_per_ns: np.ndarray, bin_width_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+class Averages:
+    """Averages of a curve over bins of some widths, made once for many curves on the same delays."""
+
+    def __init__(self, bin_width_ns: np.ndarray, period_ns: float, steps: int = STEPS) -> None:
+        self.tau_ns = np.arange(steps // 2 + 1) * (period_ns / steps)
+        self.of = {w: _bin_average(self.tau_ns, period_ns, w) for w in set(map(float, bin_width_ns))}
+
+
+def read_off(
+    peaks: Peaks, index: np.ndarray, background_per_ns: np.ndarray, bin_width_ns: np.ndarray, averages: Averages | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(g2(0), decay time in ns), each (n,): what the Poisson fit of two-sided exponentials finds in a histogram with these expected counts.
 
     index: (n,) which power of `peaks` each histogram belongs to; background_per_ns: (n,) in units of the side peaks' area; bin_width_ns: (n,).
@@ -177,7 +193,7 @@ def read_off(peaks: Peaks, index: np.ndarray, background_per_ns: np.ndarray, bin
     """
     n, period = len(index), peaks.period_ns
     h = peaks.tau_ns[1]
-    smear = {w: _bin_average(peaks.tau_ns, period, w) for w in set(map(float, bin_width_ns))}
+    smear = (averages or Averages(bin_width_ns, period, 2 * (peaks.tau_ns.size - 1))).of
     inside = peaks.tau_ns <= period / 2 - max(smear) / 2 + 1e-12
     tau = peaks.tau_ns[inside]
     weight = np.full(tau.size, 2 * h)
@@ -191,7 +207,7 @@ def read_off(peaks: Peaks, index: np.ndarray, background_per_ns: np.ndarray, bin
     often = np.array([PEAKS_PER_WINDOW, 1.0])[:, None] * weight
     left = tau - np.asarray(bin_width_ns)[:, None] / 2
     right = tau + np.asarray(bin_width_ns)[:, None] / 2
-    p = np.stack([np.ones(n), np.full(n, 0.5), background, np.full(n, 1.1)], axis=1)
+    p = np.stack([np.ones(n), peaks.g2_zero[index], background, np.full(n, 1.1)], axis=1)
     expected, slopes = _exponentials(p, left, right, period)
     misfit = _misfit(expected, seen, often)
     for _ in range(60):
@@ -209,7 +225,7 @@ def read_off(peaks: Peaks, index: np.ndarray, background_per_ns: np.ndarray, bin
                 break
             move[worse] /= 2
         p, misfit = trial, now
-        if np.abs(move).max() < 1e-7:
+        if np.abs(move).max() < 1e-6:  # converges quadratically
             return p[:, 1], p[:, 3]
     raise bad("the peaks' fit", "settle", f"steps of {np.abs(move).max():.2g} after 60 rounds", "choose parameters for which neighbouring peaks are apart")
 

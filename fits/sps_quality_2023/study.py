@@ -22,7 +22,7 @@ from qdot.fitting import fit as fit_series
 from qdot.study import Verdict, published
 
 from . import drawing, points
-from .peaks import Peaks, Rates, coincidences, read_off
+from .peaks import Averages, Peaks, Rates, coincidences, read_off
 
 HERE = Path(__file__).resolve().parent
 MAX_PAIRS = 132
@@ -108,12 +108,12 @@ def joint_fit(measured: points.Points, alternative: bool = False) -> FitResult:
 
 def prediction(measured: points.Points) -> Prediction:
     """What the analysis of the histograms would find in the model's light: (g2(0), decay time) at the powers of the points."""
-    rates = Rates(MAX_PAIRS)
+    rates, averages = Rates(MAX_PAIRS), Averages(measured.bin_width_ns, points.PERIOD_NS)
     powers, index = np.unique(measured.power_uW, return_inverse=True)
     level = measured.background_per_ns / measured.side_area
 
     def predict(one: Experiment, data: Sequence[Series | Histogram]) -> list[np.ndarray]:
-        return list(read_off(coincidences(one.source, powers, points.PERIOD_NS, rates), index, level, measured.bin_width_ns))
+        return list(read_off(coincidences(one.source, powers, points.PERIOD_NS, rates), index, level, measured.bin_width_ns, averages))
 
     return predict
 

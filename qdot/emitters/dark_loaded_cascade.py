@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from qdot.emitters.base import INFINITE, LASER, Emitter, parameter
-from qdot.model import KB_UEV_PER_K, Jump, Model
+from qdot.model import Jump, Model
+from qdot.units import KB_UEV_PER_K
 
 SHORTEST_PULSE_NS = 0.1
 """Without hot levels the relaxation, tens of ps, is taken as instantaneous: pulses must be longer than this."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flint import acb, acb_mat, acb_series, arb, ctx
+
 from independent.reading import Case, Light, exact, read
 
 BLOCK = 12
