@@ -13,8 +13,11 @@ from qdot.model import Model
 __version__ = "0.1.0"
 __all__ = [
     "Experiment",
+    "FitResult",
+    "Histogram",
     "InputError",
     "Model",
+    "Series",
     "__version__",
     "drive",
     "emitters",
@@ -43,11 +46,11 @@ def from_qutip(H: Any, c_ops: Any, channels: Any, start: Any = None, **options: 
 
 def __getattr__(name: str) -> Any:
     """Fitting and reading data are loaded when first used."""
-    if name == "fit":
-        from qdot.fitting import fit
+    if name in ("fit", "FitResult"):
+        from qdot import fitting
 
-        return fit
-    if name in ("read_series", "read_histogram"):
+        return getattr(fitting, name)
+    if name in ("read_series", "read_histogram", "Series", "Histogram"):
         from qdot import data
 
         return getattr(data, name)

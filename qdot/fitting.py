@@ -187,25 +187,26 @@ def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Lab
     def residuals(values: np.ndarray) -> np.ndarray:
         return np.concatenate([_residuals(m, p) for m, p in zip(measured, evaluate(values)[1], strict=True)])
 
-    problem = _Problem(residuals, np.array(bounds, dtype=float))
-    near = problem.descend(np.array(start), 0.1 * np.where(np.array(start) != 0, np.abs(start), 1.0), np.ones(len(names), dtype=bool))
+    problem = _Problem(residuals, bounds)
+    inner = problem.inner(np.array(start))
+    near = problem.descend(inner, np.where(problem.logarithmic | (inner == 0), 0.1, 0.1 * np.abs(inner)), np.ones(len(names), dtype=bool))
     m = Minuit(problem.chi2, *near.x, name=names, grad=problem.gradient(near.widths()))
     m.errordef, m.strategy, m.print_level = Minuit.LEAST_SQUARES, 0, 0
-    for name, width, (low, high) in zip(names, near.widths(), bounds, strict=True):
-        m.limits[name] = (low, high)
+    for k, (name, width) in enumerate(zip(names, near.widths(), strict=True)):
+        m.limits[name] = (problem.low[k], problem.high[k])
         m.errors[name] = width
-    import os
-    if os.environ.get("DBG"): print("descend", problem.calls, near.chi2)
     m.migrad()
-    if os.environ.get("DBG"): print("migrad", problem.calls, m.fval, m.valid, m.nfcn, m.ngrad)
-    profile = _Profile(problem, near.widths(), m, bounds)
-    parameters = profile.estimates() if m.valid else {name: Estimate(float(m.values[name]), None, None, None) for name in names}
-    best, values = evaluate([m.values[n] for n in names])
+    profile = _Profile(problem, near.widths(), np.array(m.values))
+    best, values = evaluate(profile.values)
+    if m.valid:
+        parameters = {name: profile.estimate(k) for k, name in enumerate(names)}
+    else:
+        parameters = {name: Estimate(value, None, None, None) for name, value in zip(names, profile.values.tolist(), strict=True)}
     return FitResult(
         experiment=best,
         parameters=parameters,
         covariance=profile.covariance(),
-        chi2=float(m.fval),
+        chi2=profile.best.chi2,
         points=sum(len(d) for d in measured),
         terms=tuple(_term(d, p) for d, p in zip(measured, values, strict=True)),
         converged=bool(m.valid),
@@ -357,21 +358,33 @@ class _Point(NamedTuple):
 
 
 class _Problem:
-    """chi2 as a sum of squared residuals within bounds. Counts its evaluations.
+    """chi2 as a sum of squared residuals within bounds, searched in logarithms where a lower bound is > 0. Counts its evaluations.
 
     Residuals cost one evaluation of the model, so the descent keeps its slopes from step to step (Broyden, Math. Comp. 19, 577 (1965)) and takes
     them anew only where a step fails: profiles then need a few evaluations each.
     """
 
-    def __init__(self, residuals: Callable[[np.ndarray], np.ndarray], bounds: np.ndarray) -> None:
+    def __init__(self, residuals: Callable[[np.ndarray], np.ndarray], bounds: Sequence[tuple[float | None, float | None]]) -> None:
         self.of, self.calls = residuals, 0
-        self.low = np.where(np.isnan(bounds[:, 0]), -np.inf, bounds[:, 0])
-        self.high = np.where(np.isnan(bounds[:, 1]), np.inf, bounds[:, 1])
+        self.logarithmic = np.array([low is not None and low > 0 for low, _ in bounds])
+        low = np.array([-np.inf if b is None else b for b, _ in bounds], dtype=float)
+        high = np.array([np.inf if b is None else b for _, b in bounds], dtype=float)
+        self.low, self.high = self.inner(low), self.inner(high)
+
+    def inner(self, values: np.ndarray) -> np.ndarray:
+        """Coordinates of the search: logarithms where the lower bound is > 0."""
+        return np.where(self.logarithmic, np.log(np.where(self.logarithmic, values, 1.0)), values)
+
+    def outer(self, x: np.ndarray) -> np.ndarray:
+        """The parameters themselves, within their bounds to the last digit."""
+        values = np.where(self.logarithmic, np.exp(np.where(self.logarithmic, x, 0.0)), x)
+        ends = [np.where(self.logarithmic, np.exp(np.where(self.logarithmic, b, 0.0)), b) for b in (self.low, self.high)]
+        return np.clip(values, *ends)
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         """(n,) residuals; large where the model gives none."""
         self.calls += 1
-        r = self.of(x)
+        r = self.of(self.outer(x))
         return np.where(np.isfinite(r), r, 1e6)
 
     def chi2(self, *x: float) -> float:
@@ -446,22 +459,27 @@ class _Problem:
 class _Profile:
     """chi2 as a function of one parameter, minimal in all others, and where it has risen by a given amount."""
 
-    def __init__(self, problem: _Problem, widths: np.ndarray, m: Minuit, bounds: Sequence[tuple[float | None, float | None]]) -> None:
-        self.problem, self.bounds, self.names = problem, bounds, list(m.parameters)
-        x = np.array(m.values)
+    def __init__(self, problem: _Problem, widths: np.ndarray, x: np.ndarray) -> None:
+        self.problem = problem
         r = problem.residuals(x)
         self.best = _Point(x, r, problem.slopes(x, r, widths))
         self.widths = self.best.widths()
         self.known: dict[int, dict[float, _Point]] = {k: {float(x[k]): self.best} for k in range(x.size)}
 
+    @property
+    def values(self) -> np.ndarray:
+        """(p,) the best parameters."""
+        return self.problem.outer(self.best.x)
+
     def covariance(self) -> np.ndarray:
         """(p, p) inverse of half the curvature of chi2 (slopes of the residuals squared), rows of parameters at a bound 0."""
-        x, margin = self.best.x, 1e-3 * self.widths
+        x, margin = self.best.x, 1e-2 * self.widths
         inside = (x > self.problem.low + margin) & (x < self.problem.high - margin)
-        a = self.best.slopes[:, inside] * self.widths[inside]
-        scaled = np.linalg.pinv(a.T @ a, rcond=1e-13)
+        scale = self.widths[inside]
+        a = self.best.slopes[:, inside] * scale
+        outwards = np.where(self.problem.logarithmic, self.values, 1.0)[inside]
         full = np.zeros((x.size, x.size))
-        full[np.ix_(inside, inside)] = scaled * np.outer(self.widths[inside], self.widths[inside])
+        full[np.ix_(inside, inside)] = np.linalg.pinv(a.T @ a, rcond=1e-13) * np.outer(scale * outwards, scale * outwards)
         return full
 
     def root(self, k: int, value: float) -> float:
@@ -469,7 +487,7 @@ class _Profile:
         known = self.known[k]
         if value not in known:
             nearest = known[min(known, key=lambda v: abs(v - value))]
-            free = np.arange(len(self.names)) != k
+            free = np.arange(self.best.x.size) != k
             x = nearest.x.copy()
             x[k] = value
             # follow the valley: the others move so that the residuals change least
@@ -480,10 +498,20 @@ class _Profile:
             known[value] = self.problem.descend(x, self.widths, free, nearest.slopes)
         return math.sqrt(max(known[value].chi2 - self.best.chi2, 0.0))
 
-    def distance(self, k: int, direction: int, bound: float | None, rise: float) -> float | None:
-        """How far from the best value chi2 has risen by `rise`; None if it does not before the bound (or 1000 times the value and its error)."""
+    def end(self, k: int, direction: int, rise: float) -> float | None:
+        """Value of parameter k at which chi2 has risen by `rise`; None if it does not before the bound, or within a factor 1000 without one."""
+        distance = self._distance(k, direction, rise)
+        if distance is None:
+            return None
+        x = self.best.x.copy()
+        x[k] += direction * distance
+        return float(self.problem.outer(x)[k])
+
+    def _distance(self, k: int, direction: int, rise: float) -> float | None:
         value, sigma = float(self.best.x[k]), float(self.widths[k])
-        farthest = abs(bound - value) if bound is not None else 1e3 * (abs(value) + sigma)
+        bound = self.problem.high[k] if direction > 0 else self.problem.low[k]
+        unbounded = math.log(1e3) if self.problem.logarithmic[k] else 1e3 * (abs(value) + sigma)
+        farthest = float(abs(bound - value)) if np.isfinite(bound) else unbounded
         target = math.sqrt(rise)
         if farthest <= 0:
             return None
@@ -512,24 +540,18 @@ class _Profile:
                 outer, outer_root = step, root
         return step
 
-    def estimates(self) -> dict[str, Estimate]:
-        """Every parameter: its interval, or a one-sided limit on the side that the data do bound."""
-        return {name: self._estimate(k, *self.bounds[k]) for k, name in enumerate(self.names)}
-
-    def _estimate(self, k: int, low: float | None, high: float | None) -> Estimate:
-        value = float(self.best.x[k])
-        import os
-        if os.environ.get("DBG"): print(self.names[k], self.problem.calls)
-        minus = self.distance(k, -1, low, ONE_SIGMA)
-        plus = self.distance(k, 1, high, ONE_SIGMA)
+    def estimate(self, k: int) -> Estimate:
+        """Interval of parameter k, or a one-sided limit on the side that the data do bound."""
+        value = float(self.values[k])
+        low, high = self.end(k, -1, ONE_SIGMA), self.end(k, 1, ONE_SIGMA)
         limit = None
-        if minus is None and plus is not None:
-            up = self.distance(k, 1, high, LIMIT)
-            limit = None if up is None else Limit("upper", value + up)
-        elif plus is None and minus is not None:
-            down = self.distance(k, -1, low, LIMIT)
-            limit = None if down is None else Limit("lower", value - down)
-        return Estimate(value, minus, plus, limit)
+        if low is None and high is not None:
+            up = self.end(k, 1, LIMIT)
+            limit = None if up is None else Limit("upper", up)
+        elif high is None and low is not None:
+            down = self.end(k, -1, LIMIT)
+            limit = None if down is None else Limit("lower", down)
+        return Estimate(value, None if low is None else value - low, None if high is None else high - value, limit)
 
 
 def _version(package: str) -> str:

@@ -61,7 +61,7 @@ class Generator:
 def is_incoherent(ops: Operators) -> bool:
     """True if populations alone form a closed system: diagonal H, no coherent drive, no jump that makes or sees a coherence."""
     h = ops.hamiltonian.tocoo()
-    if np.any(h.data[h.row != h.col] != 0) or ops.driven:
+    if np.any(h.data[h.row != h.col] != 0) or any(term.matrix.count_nonzero() for term in ops.driven):
         return False
     off_diagonal_start = ops.start - np.diag(np.diag(ops.start))
     return not off_diagonal_start.any() and all(_at_most_one(j.matrix) for j in ops.jumps)
@@ -83,19 +83,23 @@ def rate(model: Model, ops: Operators | None = None) -> Generator:
         coherent = "be 'lindblad' for a model with coherent terms (couplings, cavities or jumps that see a coherence)"
         raise bad("picture", coherent, "'rate'", "set picture = 'lindblad'")
     n = ops.start.shape[0]
-    static = sp.csr_array((n, n))
+    found: dict[tuple[str | None, Channel | None], list[np.ndarray]] = {}  # rows (to, from, rate) by drive and channel
+    for j in ops.jumps:
+        m = j.matrix.tocoo()
+        moves = m.row != m.col
+        channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
+        found.setdefault((j.drive, channel), []).append(np.array([m.row[moves], m.col[moves], np.abs(m.data[moves]) ** 2]))
+    silent = sp.csr_array((n, n))
     driven: dict[tuple[str, Part], sp.csr_array] = {}
     jumps: dict[Channel, sp.csr_array] = {}
     driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
-    for j in ops.jumps:
-        w = abs(j.matrix).power(2).tocsr()
-        w.setdiag(0.0)
-        w.eliminate_zeros()
-        leave = sp.diags_array(np.asarray(w.sum(axis=0)).ravel()).tocsr()
-        static = _file(j, leave, w, static, driven, jumps, driven_jumps)
-    return Generator(
-        "rate", model, static.tocsr(), driven, jumps, driven_jumps, np.ones(n), np.diag(ops.start).real.copy(), _level_rows(ops, n), ops.top_fock.copy()
-    )
+    for (drive, channel), parts in found.items():
+        to, start, rates = np.concatenate(parts, axis=1)
+        arrive = sp.coo_array((rates, (to.astype(int), start.astype(int))), shape=(n, n)).tocsr()
+        leave = sp.diags_array(np.asarray(arrive.sum(axis=0)).ravel()).tocsr()
+        silent = _file(drive, channel, leave, arrive, silent, driven, jumps, driven_jumps)
+    start_row = np.diag(ops.start).real.copy()
+    return Generator("rate", model, silent.tocsr(), driven, jumps, driven_jumps, np.ones(n), start_row, _level_rows(ops, n), ops.top_fock.copy())
 
 
 def lindblad(model: Model, ops: Operators | None = None) -> Generator:
@@ -129,7 +133,8 @@ def lindblad(model: Model, ops: Operators | None = None) -> Generator:
         arrive = real(sp.kron(c, c.conj()).tocsr())
         square = (c.conj().T @ c).tocsr()
         leave = real((0.5 * (sp.kron(square, eye) + sp.kron(eye, square.T))).tocsr())
-        static = _file(j, leave, arrive, static, driven, jumps, driven_jumps)
+        channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
+        static = _file(j.drive, channel, leave, arrive, static, driven, jumps, driven_jumps)
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
@@ -140,7 +145,8 @@ def lindblad(model: Model, ops: Operators | None = None) -> Generator:
 
 
 def _file(
-    j: JumpOperator,
+    drive: str | None,
+    channel: Channel | None,
     leave: sp.csr_array,
     arrive: sp.csr_array,
     silent: sp.csr_array,
@@ -148,17 +154,16 @@ def _file(
     jumps: dict[Channel, sp.csr_array],
     driven_jumps: dict[tuple[str, Channel], sp.csr_array],
 ) -> sp.csr_array:
-    """Put one jump, arrival minus departure, where it belongs; returns the silent static part with what it adds."""
-    channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
+    """Put a jump, arrival minus departure, where it belongs; returns the silent static part with what it adds."""
     quiet = (-leave if channel is not None else arrive - leave).tocsr()
-    if j.drive is None:
+    if drive is None:
         if channel is not None:
             jumps[channel] = jumps[channel] + arrive if channel in jumps else arrive
         return silent + quiet
-    key: tuple[str, Part] = (j.drive, "intensity")
+    key: tuple[str, Part] = (drive, "intensity")
     driven[key] = driven[key] + quiet if key in driven else quiet
     if channel is not None:
-        where = (j.drive, channel)
+        where = (drive, channel)
         driven_jumps[where] = driven_jumps[where] + arrive if where in driven_jumps else arrive
     return silent
 

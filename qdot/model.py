@@ -332,7 +332,7 @@ def _write_out(model: Model) -> Operators:
         rows = [index[a] for a, _, _ in entries]
         columns = [index[b] for _, b, _ in entries]
         m = sp.coo_array(([v for _, _, v in entries], (rows, columns)), shape=(n_levels, n_levels), dtype=complex).tocsr()
-        return sp.kron(m, sp.eye_array(n_fock), format="csr")
+        return m if n_fock == 1 else sp.kron(m, sp.eye_array(n_fock), format="csr")
 
     def annihilate(k: int) -> sp.csr_array:
         """a of cavity k on the whole space."""

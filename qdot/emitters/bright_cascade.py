@@ -27,12 +27,13 @@ class BrightCascade(Emitter):
 
     def model(self) -> Model:
         """Levels, jumps and coupling of the emitter."""
-        jumps = [Jump.of("XX", "X", 1 / self.lifetime_XX_ns, photon="XX"), Jump.of("X", "G", 1 / self.lifetime_X_ns, photon="X")]
-        if self.pump_per_ns_per_uW > 0:
-            jumps.append(Jump.of("G", "X", self.pump_per_ns_per_uW, drive=LASER))
-            if self.pump_ratio > 0:
-                jumps.append(Jump.of("X", "XX", self.pump_ratio * self.pump_per_ns_per_uW, drive=LASER))
+        jumps = (
+            Jump.of("XX", "X", 1 / self.lifetime_XX_ns, photon="XX"),
+            Jump.of("X", "G", 1 / self.lifetime_X_ns, photon="X"),
+            Jump.of("G", "X", self.pump_per_ns_per_uW, drive=LASER),
+            Jump.of("X", "XX", self.pump_ratio * self.pump_per_ns_per_uW, drive=LASER),
+        )
         rabi = self.two_photon_rabi_per_ns_per_uW
         couplings = (Coupling(("G", "XX"), rabi, LASER, "intensity"),) if rabi > 0 else ()
         dephasings = (Dephasing("XX", self.dephasing_per_ns),) if self.dephasing_per_ns > 0 else ()
-        return Model(("G", "X", "XX"), "G", {"XX": self.two_photon_detuning_ueV}, tuple(jumps), couplings, dephasings, groups=PAIR)
+        return Model(("G", "X", "XX"), "G", {"XX": self.two_photon_detuning_ueV}, jumps, couplings, dephasings, groups=PAIR)

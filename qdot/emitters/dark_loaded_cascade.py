@@ -71,6 +71,6 @@ class DarkLoadedCascade(Emitter):
         if hot_pair:
             dark.append(Jump.of("XX*", "XX", 1 / self.relaxation_XX_ns))
         levels = ("G", "D", "X", "XX", *(("X*",) if hot else ()), *(("XX*",) if hot_pair else ()))
-        jumps = tuple(j for j in (*light, *dark, *absorption) if j.rates_per_ns[0] > 0)
+        jumps = (*(j for j in (*light, *dark) if j.rates_per_ns[0] > 0), *absorption)
         groups = {"pair": ("XX", "X"), "all": ("XX", "X", "D")}
         return Model(levels, "G", {}, jumps, groups=groups, time_resolution_ns=0.0 if hot else SHORTEST_PULSE_NS)

@@ -44,9 +44,8 @@ class PolarisedCascade(Emitter):
         if self.exciton_flip_per_ns > 0:
             jumps += [Jump.of("X_H", "X_V", self.exciton_flip_per_ns), Jump.of("X_V", "X_H", self.exciton_flip_per_ns)]
         pump = self.pump_per_ns_per_uW
-        if pump > 0:
-            for x in ("X_H", "X_V"):
-                jumps += [Jump.of("G", x, pump / 2, drive=LASER), Jump.of(x, "XX", pump, drive=LASER)]
+        for x in ("X_H", "X_V"):
+            jumps += [Jump.of("G", x, pump / 2, drive=LASER), Jump.of(x, "XX", pump, drive=LASER)]
         couplings: list[Coupling] = []
         if self.rabi_per_ns_per_sqrt_uW > 0:
             for x, share in (("X_H", math.cos(math.pi * self.drive_angle_pi)), ("X_V", math.sin(math.pi * self.drive_angle_pi))):

@@ -23,9 +23,7 @@ class TwoLevel(Emitter):
 
     def model(self) -> Model:
         """Levels, jumps and coupling of the emitter."""
-        jumps = [Jump.of("X", "G", 1 / self.lifetime_ns, photon="X")]
-        if self.pump_per_ns_per_uW > 0:
-            jumps.append(Jump.of("G", "X", self.pump_per_ns_per_uW, drive=LASER))
+        jumps = (Jump.of("X", "G", 1 / self.lifetime_ns, photon="X"), Jump.of("G", "X", self.pump_per_ns_per_uW, drive=LASER))
         couplings = (Coupling(("G", "X"), self.rabi_per_ns_per_sqrt_uW, LASER),) if self.rabi_per_ns_per_sqrt_uW > 0 else ()
         dephasings = (Dephasing("X", self.dephasing_per_ns),) if self.dephasing_per_ns > 0 else ()
-        return Model(("G", "X"), "G", {"X": self.detuning_ueV}, tuple(jumps), couplings, dephasings)
+        return Model(("G", "X"), "G", {"X": self.detuning_ueV}, jumps, couplings, dephasings)
