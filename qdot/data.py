@@ -130,7 +130,8 @@ def read_series(path: str | Path, value: str | None = None, x: str | None = None
     if value is None:
         value = next((n for n in names if n != x and _error_columns(n, names)), None)
         if value is None:
-            raise bad(f"{path}", "hold a quantity with an uncertainty, for example g2_zero and g2_zero_error", ", ".join(names), "name the columns with value= and error=")
+            must = "hold a quantity with an uncertainty, for example g2_zero and g2_zero_error"
+            raise bad(f"{path}", must, ", ".join(names), "name the columns with value= and error=")
     errors = _error_columns(value, names) if error is None else (error, error) if isinstance(error, str) else error
     for column in (x, value):
         if column not in names:
@@ -157,16 +158,16 @@ def read_histogram(path: str | Path) -> Histogram:
     left = _numbers(path, names, rows, "delay_ns")
     counts = _numbers(path, names, rows, "counts")
     for i in np.flatnonzero((counts < 0) | (counts != np.round(counts))):
-        raise bad(f"{path} line {rows[i][0]} counts", "be a whole number >= 0", f"{counts[i]:g}", "give raw counts, not normalised or background-subtracted ones")
+        raise bad(f"{path} line {rows[i][0]} counts", "be a whole number >= 0", f"{counts[i]:g}", "give raw counts, without background subtracted")
     if left.size < 2:
         raise bad(f"{path}", "hold at least 2 bins", f"{left.size}", "give the whole histogram")
     width = float(left[-1] - left[0]) / (left.size - 1)
     digits = max(_decimals(cells[names.index("delay_ns")]) for _, cells in rows)
     wrong = np.abs(np.diff(left) - width) > UNIFORM * abs(width) + 1.01 * 10.0**-digits
     if width <= 0 or np.any(wrong):
-        i = int(np.flatnonzero(wrong)[0]) + 1 if np.any(wrong) else 1
+        at = int(np.flatnonzero(wrong)[0]) + 1 if np.any(wrong) else 1
         must = f"follow the one before by the bin width {width:g} ns" if width > 0 else "be larger than the one before"
-        raise bad(f"{path} line {rows[i][0]} delay_ns", must, f"{left[i]:g} after {left[i - 1]:g}", "give every bin once, in order")
+        raise bad(f"{path} line {rows[at][0]} delay_ns", must, f"{left[at]:g} after {left[at - 1]:g}", "give every bin once, in order")
     return Histogram(left, width, counts, str(path))
 
 
@@ -188,7 +189,8 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise bad(str(path), "be a readable file", error.strerror or "nothing", "check the path") from None
     except UnicodeDecodeError:
         raise bad(str(path), "be a text file in UTF-8", "other bytes", "export it as CSV") from None
-    lines = [(i, [c.strip() for c in next(csv.reader([line]))]) for i, line in enumerate(text.splitlines(), start=1) if line.strip() and not line.startswith("#")]
+    kept = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip() and not line.startswith("#")]
+    lines = [(i, [c.strip() for c in next(csv.reader([line]))]) for i, line in kept]
     if not lines:
         raise bad(str(path), "hold a line of column names and rows of numbers", "an empty file", "export the data again")
     (first, names), rows = lines[0], lines[1:]

@@ -17,7 +17,7 @@ import numpy as np
 
 from qdot.drive import CW, Drive, Pulse
 from qdot.errors import InputError, bad, number, unknown
-from qdot.evolve import Endless, NotUnique, reach
+from qdot.evolve import Endless, NotUnique, TooManySteps, reach
 from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
 from qdot.model import Channel, Model
@@ -207,7 +207,9 @@ class Experiment:
         asked = bound
         if self.timeline.generator.picture == "lindblad":
             asked = float(np.max(numeric + cut, initial=0.0) / max(float(np.max(floor, initial=0.0)), scale))
-        if checked and (not np.all(np.isfinite(value)) or not asked <= self.rtol):
+        if not np.all(np.isfinite(value)):
+            raise bad(what, "be finite", "an overflow", "check rates, delays and powers: some are too large or too small to calculate with")
+        if checked and not asked <= self.rtol:
             if float(np.max(cut / floor, initial=0.0)) > 0.5 * asked:
                 focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
                 raise bad(
@@ -241,6 +243,12 @@ class Experiment:
             return [pulsed_light(t, stretch) for t, stretch in self._variants]
         except NotUnique as e:
             raise self._not_unique(e) from None
+        except TooManySteps:
+            raise self._too_many_steps() from None
+
+    def _too_many_steps(self) -> InputError:
+        remedy = "shorten the pulse, lower the rates, or use a square or instant pulse, which need no steps"
+        return bad("the pulse", f"take at most {TooManySteps.LIMIT} steps", "a product of rates (or Rabi frequency or detuning) and length beyond it", remedy)
 
     def flux_per_ns(self, label: Label | None = None, stage: str | None = None) -> Any:
         """Photons per ns: Number of one label, or {line: Number} of all. Continuous drive, or the time average of a train."""
@@ -327,12 +335,12 @@ class Experiment:
         self._countable(what)
         try:
             return [compute(p) for p in self._pulsed]
+        except TooManySteps:
+            raise self._too_many_steps() from None
         except Endless:
+            again = "a source whose continuous part excites it again for ever"
             raise bad(
-                f"{what} after a single pulse",
-                "count a finite number of photons",
-                "a source that is excited again for ever",
-                "give the drive a period_ns, or let the continuous part carry a drive of its own",
+                what, "count a finite number of photons", again, "give a pulsed drive a period_ns, or ask for g2 and flux of the continuous light"
             ) from None
 
     def _moments(self, light: Mapping[Channel, float]) -> list[np.ndarray]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Measured = Series | Histogram
-Prediction = Callable[[Experiment, Sequence[Measured]], Sequence[np.ndarray]]
+Prediction = Callable[[Experiment, Sequence[Measured]], Sequence[np.ndarray | None]]
 Label = str | Sequence[str]
 Vary = Mapping[str, float | tuple[float | None, ...]]
 
@@ -33,7 +33,7 @@ ONE_SIGMA = 1.0
 LIMIT = 2.705543454095404
 """The same at a one-sided limit of 95 %: the square of the normal distribution's 95 % quantile."""
 CONFIDENCE = 0.95
-CLOSE = 0.03
+CLOSE = 0.06
 """How near to the end of an interval, as a fraction of it, chi2 is calculated; the last step is a straight line through its root."""
 NUISANCES = ("histogram.zero_delay_ns", "histogram.counts_per_bin", "histogram.background_per_bin")
 """Parameters of the detection, not of the experiment, that a histogram of g2(tau) needs: zero delay, counts per bin where g2 = 1, background."""
@@ -164,7 +164,7 @@ class FitResult:
         return plot.fit_result(self, ax)
 
 
-def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Label | None = None, predict: Prediction | None = None) -> FitResult:
+def fit(experiment: Experiment, data: Sequence[Measured] | Measured, vary: Vary, label: Label | None = None, predict: Prediction | None = None) -> FitResult:
     """The parameters of an experiment that describe all measurements at once.
 
     data: Series and Histograms. vary: {dotted name: (start, low, high)} as in `Experiment.replace`, bounds None where there are none; a bare
@@ -172,17 +172,20 @@ def fit(experiment: Experiment, data: Sequence[Measured], vary: Vary, label: Lab
     -> one array per measurement, for what `predicted` does not know. Intervals: chi2 minimal in all other parameters rises by 1; limits: by 2.71.
     Raises InputError for an unknown parameter, a start outside its bounds or more parameters than points. See `FitResult.converged`.
     """
-    measured = list(data) if not isinstance(data, Series | Histogram) else [data]
+    measured: list[Measured] = [data] if isinstance(data, Series | Histogram) else list(data)
     names, start, bounds = _checked(experiment, measured, vary)
-    model = predict or (lambda e, d: predicted(e, d, label))
+    model: Prediction = predict or (lambda e, d: predicted(e, d, label))
     fixed: dict[str, float] = {}
 
-    def evaluate(values: Sequence[float]) -> tuple[Experiment, list[np.ndarray]]:
+    def evaluate(values: np.ndarray) -> tuple[Experiment, list[np.ndarray]]:
         given = dict(zip(names, map(float, values), strict=True))
         with_values = experiment.replace({n: v for n, v in given.items() if n not in NUISANCES})
         raw = model(with_values, measured)
         fixed.update({n: v for n, v in given.items() if n in NUISANCES})
-        return with_values, [_counts(m, with_values, fixed, label, predict) if r is None else np.asarray(r, dtype=float) for m, r in zip(measured, raw, strict=True)]
+        if len(raw) != len(measured):
+            raise bad("predict", f"return one array for each of the {len(measured)} measurements", len(raw), "return them in the order of data")
+        made = [_counts(m, with_values, fixed, label, predict) if r is None else np.asarray(r, dtype=float) for m, r in zip(measured, raw, strict=True)]
+        return with_values, made
 
     def residuals(values: np.ndarray) -> np.ndarray:
         return np.concatenate([_residuals(m, p) for m, p in zip(measured, evaluate(values)[1], strict=True)])
@@ -435,24 +438,22 @@ class _Problem:
             trial = np.clip(x + widths * step, self.low, self.high)
             move = (trial - x) / widths
             gain = float(r @ r - np.sum((r + scaled @ move) ** 2))
-            if gain < tolerance and damping < 1.0:
-                if is_fresh or (slopes is not None and steps <= 1):
+            if gain < tolerance:
+                if is_fresh or (slopes is not None and steps <= 2):
                     break
-                j, is_fresh = self.slopes(x, r, widths), True
+                j, is_fresh, damping = self.slopes(x, r, widths), True, 0.0
                 continue
             new = self.residuals(trial)
-            if move @ move > 0:
-                j = j + np.outer(new - r - scaled @ move, move / widths) / (move @ move)
-            if new @ new < r @ r:
-                steps += 1
-                x, r, damping, is_fresh = trial, new, damping / 10 if damping > 1e-4 else 0.0, False
-            elif not is_fresh:
+            j = j + np.outer(new - r - scaled @ move, move / widths) / (move @ move)
+            better = new @ new < r @ r
+            if better:
+                damping = damping / 10 if float(r @ r - new @ new) > 0.5 * gain else damping
+                x, r, is_fresh, steps = trial, new, False, steps + 1
+            elif not is_fresh and damping == 0.0:
                 j, is_fresh = self.slopes(x, r, widths), True
+                damping = 1e-2
             else:
                 damping = max(10 * damping, 1e-2)
-                is_fresh = damping > 1e6
-                if is_fresh:
-                    break
         return _Point(x, r, j)
 
 
@@ -495,7 +496,7 @@ class _Profile:
             change = nearest.residuals + nearest.slopes[:, k] * (value - nearest.x[k])
             x[free] += self.widths[free] * np.linalg.lstsq(a, -change, rcond=1e-10)[0]
             x = np.clip(x, self.problem.low, self.problem.high)
-            known[value] = self.problem.descend(x, self.widths, free, nearest.slopes)
+            known[value] = self.problem.descend(x, self.widths, free, nearest.slopes, tolerance=3e-3)
         return math.sqrt(max(known[value].chi2 - self.best.chi2, 0.0))
 
     def end(self, k: int, direction: int, rise: float) -> float | None:
@@ -515,30 +516,40 @@ class _Profile:
         target = math.sqrt(rise)
         if farthest <= 0:
             return None
-        step = min(target * sigma, farthest)
-        inner, inner_root = 0.0, 0.0
-        for _ in range(40):
+        inner, inner_root, outer, outer_root = 0.0, 0.0, math.inf, math.inf
+        for known in sorted(self.known[k]):  # what another interval of this parameter has met already
+            distance = direction * (known - value)
+            if distance > 0:
+                root = self.root(k, known)
+                if root < target and distance > inner:
+                    inner, inner_root = distance, root
+                elif root >= target and distance < outer:
+                    outer, outer_root = distance, root
+        step = min(target * sigma, farthest) if inner == 0.0 else min(inner * min(1.5, 1.05 * target / max(inner_root, 1e-9)), farthest)
+        for _ in range(60):
+            if outer < math.inf:
+                break
             root = self.root(k, value + direction * step)
             if root >= target:
-                break
-            if step >= farthest:
+                outer, outer_root = step, root
+            elif step >= farthest:
                 return None
-            inner, inner_root = step, root
-            step = min(step * min(3.0, max(1.1, 1.05 * target / max(root, 1e-9))), farthest)
+            else:
+                inner, inner_root = step, root
+                step = min(step * min(1.7, max(1.1, 1.05 * target / max(root, 1e-9))), farthest)
         else:
             return None
-        outer, outer_root = step, root
-        for _ in range(30):  # between inner and outer the root of chi2 is nearly straight
-            step = inner + (target - inner_root) * (outer - inner) / (outer_root - inner_root)
+        for i in range(30):  # between inner and outer the root of chi2 is nearly straight
+            straight = inner + (target - inner_root) * (outer - inner) / (outer_root - inner_root)
             if min(target - inner_root, outer_root - target) < CLOSE * target or outer - inner < CLOSE * outer:
                 break
-            step = min(max(step, inner + 0.02 * (outer - inner)), outer - 0.02 * (outer - inner))
+            step = straight if i < 3 else (inner + outer) / 2
             root = self.root(k, value + direction * step)
             if root < target:
                 inner, inner_root = step, root
             else:
                 outer, outer_root = step, root
-        return step
+        return straight
 
     def estimate(self, k: int) -> Estimate:
         """Interval of parameter k, or a one-sided limit on the side that the data do bound."""

@@ -57,14 +57,10 @@ def histograms(found: list[Setting], measured: Points, peaks: Peaks, path: Path)
             # mean per bin, so that positions which hold one bin more do not stand out
             at = np.clip(np.digitize((u - m * PERIOD_NS)[chosen], edges) - 1, 0, middle.size - 1)
             bins = np.maximum(np.bincount(at, minlength=middle.size), 1)
-
-            def folded(counts: np.ndarray, at: np.ndarray = at, bins: np.ndarray = bins, chosen: np.ndarray = chosen) -> np.ndarray:
-                return np.asarray(np.bincount(at, counts[chosen], middle.size) / bins)
-
-            y = folded(h.counts)
+            y, smooth, black = (np.bincount(at, c[chosen], middle.size) / bins for c in (h.counts, exponentials, dot))
             ax.errorbar(middle, y, np.sqrt(np.maximum(y, 0.3) / bins), fmt=".", ms=4, lw=0.8, color=colour, label=name)
-            ax.plot(middle, folded(exponentials), color=colour, lw=0.9, ls="--")
-            ax.plot(middle, folded(dot), color="k", lw=0.9)
+            ax.plot(middle, smooth, color=colour, lw=0.9, ls="--")
+            ax.plot(middle, black, color="k", lw=0.9)
         ax.set_title(f"{setting.name}, g2(0) = {measured.g2_zero[i]:.3f}", fontsize=9)
     for ax in axes[4:]:
         ax.set_xlabel("delay from the peak's centre (ns)")

@@ -165,7 +165,8 @@ class Likelihood:
             p, (deviance, gradient, information) = trial, now
             if gain < 1e-9:
                 return p, deviance, information
-        raise bad("the histograms", "show peaks every 12.5 ns on a background", "a likelihood without a maximum", "check that the files are coincidence histograms")
+        must = "show peaks every 12.5 ns on a background"
+        raise bad("the histograms", must, "a likelihood without a maximum", "check that the files are coincidence histograms")
 
 
 def expected(h: Histogram, zero: float, area: float, g2: float, level: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
@@ -288,7 +289,7 @@ def _side(model: Likelihood, best: np.ndarray, covariance: np.ndarray, least: fl
     along = covariance[:, k] / covariance[k, k]
     distance = step
     for _ in range(8):
-        p, deviance, _ = model.climb(best + direction * distance * along, fixed=(k,))
+        _, deviance, _ = model.climb(best + direction * distance * along, fixed=(k,))
         rise = float(deviance.sum()) - least
         nearer = distance / np.sqrt(max(rise, 1e-3))
         if abs(nearer - distance) < 1e-4 * step:
@@ -299,10 +300,11 @@ def _side(model: Likelihood, best: np.ndarray, covariance: np.ndarray, least: fl
 
 def write(points: Points, path: Path = TABLE) -> None:
     """Write the points as the study's own table."""
+    shared = f"chi2 of sharing it {points.zero_delay_chi2:.2f} for {len(points.names) - 1}"
     lines = [
         "# Derived from the coincidence histograms of UTS-CASLab/sps-quality at 7c2880c (MIT licence, doi:10.1088/2632-2153/ad0d11) by points.py:",
         "# one Poisson likelihood, two-sided exponential peaks integrated over the bins, one zero delay; errors where the deviance rises by 1.",
-        f"# zero delay {points.zero_delay_ns:.4f} +- {points.zero_delay_error_ns:.4f} ns, chi2 of sharing it {points.zero_delay_chi2:.2f} for {len(points.names) - 1}",
+        f"# zero delay {points.zero_delay_ns:.4f} +- {points.zero_delay_error_ns:.4f} ns, {shared}",
         COLUMNS,
     ]
     for i, name in enumerate(points.names):

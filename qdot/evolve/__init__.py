@@ -5,7 +5,7 @@ exact system keeps constant. "Metzler" means non-negative off the diagonal: ther
 results are accurate entry by entry.
 """
 
-from qdot.evolve.driven import Driven, drive_through
+from qdot.evolve.driven import Driven, TooManySteps, drive_through
 from qdot.evolve.exponential import Exponential, along, propagator
 from qdot.evolve.reduction import closed_classes, is_metzler, reach, relevant, restrict
 from qdot.evolve.steady import NotUnique, fixed_point, steady_state
@@ -16,6 +16,7 @@ __all__ = [
     "Endless",
     "Exponential",
     "NotUnique",
+    "TooManySteps",
     "along",
     "closed_classes",
     "drive_through",

@@ -21,6 +21,13 @@ NEGLIGIBLE = 1e-24
 DENSE_LIMIT = 120
 """Up to this dimension matrices are applied as dense arrays."""
 
+
+class TooManySteps(ArithmeticError):
+    """The rates times the length of a driven stretch ask for more than LIMIT steps."""
+
+    LIMIT = 100_000
+
+
 Series = Callable[[float, float, int], np.ndarray]
 
 
@@ -34,7 +41,7 @@ class Driven(NamedTuple):
 def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: float, feature: float, y: np.ndarray, stretch: float = 1.0) -> np.ndarray:
     """(d, n) solution at `end` from the columns of y (d, n) at `start`.
 
-    feature: longest step on which every series converges to round-off; stretch <= 1 shortens all steps.
+    feature: longest step on which every series converges to round-off; stretch <= 1 shortens all steps. Raises TooManySteps.
     """
     d = a.shape[0]
     norms = np.array([float(abs(m).sum(axis=0).max()) if m.nnz else 0.0 for m in (a, *(t.matrix for t in terms))])
@@ -43,7 +50,9 @@ def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: f
     feature = min(feature, end - start) * stretch
     x = y.astype(float)
     t = start
-    while t < end:
+    for _ in range(TooManySteps.LIMIT if norms[0] * (end - start) < REACH * TooManySteps.LIMIT else 0):
+        if t >= end:
+            return x
         step = min(feature, end - t)
         series = np.array([term.series(t, step, ORDER) for term in terms])
         while True:
@@ -56,7 +65,7 @@ def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: f
             series = series * shorter ** np.arange(ORDER + 1)
         x = _taylor_step(applied, series, step, x)
         t = end if end - (t + step) < 1e-9 * step else t + step
-    return x
+    raise TooManySteps
 
 
 def _taylor_step(matrices: np.ndarray | sp.csr_array, series: np.ndarray, step: float, x: np.ndarray) -> np.ndarray:

@@ -149,9 +149,10 @@ def inverse_norm(solve: Solve, solve_t: Solve, d: int) -> float:
         best = 0.0
         for _ in range(5):
             y = solve(x)
-            best = max(best, float(np.abs(y).sum()))
-            if not np.isfinite(best):
+            size = float(np.abs(y).sum())
+            if not np.isfinite(size):
                 return np.inf
+            best = max(best, size)
             z = solve_t(np.where(y >= 0, 1.0, -1.0))
             j = int(np.argmax(np.abs(z)))
             x = np.zeros(d)

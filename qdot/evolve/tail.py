@@ -39,10 +39,12 @@ def tail_rows(
     live = reach(pattern([a, *gains]).T.tocsr(), sources)
     loss = np.zeros(d) if kept else sum((trace @ b for b in gains), np.zeros(d))
     outside = np.where(live, 0.0, trace)
-    solve = _solver(a, trace, loss, live, outside @ a)
+    solve, trapped = _solver(a, trace, loss, live, outside @ a)
+    if trapped is not None and any(np.any(np.abs((trace @ b)[live] @ trapped) > 1e-9 * abs(b).max()) for b in gains):
+        raise Endless
     if not kept and not from_certainty:
         rows[origin] = outside
-        rows[origin][live] = solve((outside @ a)[live])
+        rows[origin][live] = solve((outside @ a)[live]) + (0.0 if trapped is None else trace[live] @ trapped)
     for k in itertools.product(*(range(n + 1) for n in degrees)):
         if k == origin:
             continue
@@ -54,15 +56,18 @@ def tail_rows(
     return rows
 
 
-def _solver(a: sp.csr_array, trace: np.ndarray, loss: np.ndarray, live: np.ndarray, outflow: np.ndarray) -> Solve:
-    """Solve r (-A) = s on the live indices. loss, outflow: what leaves each column by events and to the other indices."""
+def _solver(a: sp.csr_array, trace: np.ndarray, loss: np.ndarray, live: np.ndarray, outflow: np.ndarray) -> tuple[Solve, np.ndarray | None]:
+    """(solve r (-A) = s on the live indices, projector on what is trapped there or None).
+
+    loss, outflow: what leaves each column by events and to the other indices.
+    """
     block = a[live][:, live].tocsr()
     if is_metzler(block) and np.all(trace[live] == 1.0):
         leak = (loss + outflow)[live]
         if any(not np.any(leak[c] > 0.0) for c in closed_classes(block)):
             raise Endless
         if block.shape[0] <= DENSE_LIMIT:
-            return _positive_solver(block.toarray().T, leak)
+            return _positive_solver(block.toarray().T, leak), None
     exact = keeps_trace(a, trace, loss).tocsr()[live][:, live].tocoo()
     return _refined_solver(exact)
 
@@ -92,8 +97,8 @@ def _positive_solver(rates: np.ndarray, leak: np.ndarray) -> Solve:
     return solve
 
 
-def _refined_solver(exact: sp.coo_array) -> Solve:
-    """LU of a block given in extended precision, with residuals in extended precision."""
+def _refined_solver(exact: sp.coo_array) -> tuple[Solve, np.ndarray | None]:
+    """LU of a block given in extended precision, with residuals in extended precision; a trapped part is taken out first."""
     d = exact.shape[0]
     block = sp.csc_array((exact.data.astype(float), (exact.row, exact.col)), shape=exact.shape)
     if d <= DENSE_LIMIT:
@@ -105,7 +110,7 @@ def _refined_solver(exact: sp.coo_array) -> Solve:
             raise Endless from None
         forward, backward = factor.solve, lambda r: factor.solve(r, trans="T")
     if not inverse_norm(forward, backward, d) * float(abs(block).sum(axis=0).max()) < 0.05 / np.finfo(float).eps:
-        raise Endless
+        return _beside_the_trapped(block.toarray())
     transposed = exact.T.tocoo()
 
     def solve(s: np.ndarray) -> np.ndarray:
@@ -117,4 +122,23 @@ def _refined_solver(exact: sp.coo_array) -> Solve:
                 break
         return r.astype(float)
 
-    return solve
+    return solve, None
+
+
+def _beside_the_trapped(block: np.ndarray) -> tuple[Solve, np.ndarray]:
+    """The same for a singular block: solve on what decays, and the projector on what stays for ever. Raises Endless if it is defective."""
+    if block.shape[0] > DENSE_LIMIT:
+        raise Endless
+    left, sizes, right = np.linalg.svd(block)
+    stays = sizes <= 1e-13 * sizes[0]
+    v, w = right[stays].T, left[:, stays]
+    overlap = w.T @ v
+    if not stays.any() or np.linalg.cond(overlap) > 1e6:
+        raise Endless
+    projector = v @ np.linalg.solve(overlap, w.T)
+    inverse = np.linalg.inv(sizes[0] * projector - block)
+
+    def solve(s: np.ndarray) -> np.ndarray:
+        return s @ inverse @ (np.eye(len(block)) - projector)
+
+    return solve, projector

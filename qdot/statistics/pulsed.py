@@ -234,9 +234,7 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
     return PulsedLight(small, keep, trace, state, m, stretch)
 
 
-def _through(
-    s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None
-) -> np.ndarray:
+def _through(s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None) -> np.ndarray:
     """Carry the columns of y (sectors * d, n) through one stretch, or from one time after its start to another."""
     a = counter.lift(s.silent, s.jumps)
     end = s.duration_ns if end is None else end

@@ -227,6 +227,13 @@ def pulsed(rng: np.random.Generator, picture: str, sizes: tuple[int, int], decad
                 text += table("coupling", between=levels[1:3], rabi_per_ns=uniform(rng, 0.5, 2.0), drive=name)
     if coherent and rng.random() < 0.4:
         text += table("dephasing", level=str(rng.choice(levels)), rate_per_ns=uniform(rng, 0.05, 2.0))
+    if coherent and len(levels) > 2 and rng.random() < 0.4:
+        both = [[levels[2], levels[1]], [levels[1], levels[0]]]
+        photon = str(rng.choice(LABELS))
+        jumps += [{"from_": a, "to": b, "photon": photon} for a, b in both]
+        text += table("jump", transitions=both, rates_per_ns=[uniform(rng, 0.2, 3.0) for _ in both], photon=photon)
+    if train and coherent and rng.random() < 0.3:
+        text += table("coupling", between=levels[:2], rabi_per_ns=uniform(rng, 0.1, 1.0), drive="steady") + table("drive", name="steady", shape="cw", phase_pi=uniform(rng, 0, 2))
     for k, name in enumerate(names):
         for pulse in range(1 + int(rng.random() < 0.2)):
             shape = str(rng.choice(shapes))
@@ -295,6 +302,11 @@ def coherent_train(rng: np.random.Generator) -> str:
     return pulsed(rng, "lindblad", (2, 3), (0.1, 10.0), ("instant", "square"), True)
 
 
+def coherent_train_shaped(rng: np.random.Generator) -> str:
+    """Master equation, a train of Gaussian pulses on two levels."""
+    return pulsed(rng, "lindblad", (2, 2), (0.3, 5.0), ("gaussian",), True)
+
+
 def coherent_joint(rng: np.random.Generator) -> str:
     """Master equation, joint numbers of two labels."""
     return pulsed(rng, "lindblad", (3, 3), (0.3, 10.0), ("instant",), False, joint=True)
@@ -351,6 +363,7 @@ KINDS: dict[str, Callable[[np.random.Generator], str]] = {
         coherent_shaped,
         coherent_shaped_larger,
         coherent_train,
+        coherent_train_shaped,
         coherent_joint,
         cavity_decay,
         cavity_pulse,
