@@ -64,8 +64,9 @@ ax.legend();
 # %% [markdown]
 # ## Power by power
 #
-# $g^{(2)}(0)$ with an ideal detector, the emitted flux of pair light, and the fraction of photons in pairs, 2 flux(XX) / flux(XX + X). A selective dark path gives
-# $g^{(2)}(0)$ falling as 1/power. At low power the dark exciton flips or decays before a second pair is absorbed: $g^{(2)}(0)$ levels off
+# $g^{(2)}(0)$ with an ideal detector, the emitted flux of pair light, and the fraction of photons in pairs, 2 flux(XX) / flux(XX + X).
+# A selective dark path gives $g^{(2)}(0)$ falling as 1/power.
+# At low power the dark exciton flips or decays before a second pair is absorbed: $g^{(2)}(0)$ levels off
 # and the fraction falls.
 
 
@@ -85,7 +86,8 @@ def draw(experiment, powers_uW, shown_uW):
     figure, axes = plt.subplots(1, 4, figsize=(15, 3.4), layout="constrained")
     experiment.replace({"drive.power_uW": shown_uW}).g2(delays_ns, "pair", "pair").plot(axes[0])
     axes[0].set_title(f"{shown_uW:.3g} µW")
-    for ax, values, name in zip(axes[1:], power_series(experiment, powers_uW), ("g2(0)", "flux of pair light (1/ns)", "fraction of photons in pairs"), strict=True):
+    names = ("g2(0)", "flux of pair light (1/ns)", "fraction of photons in pairs")
+    for ax, values, name in zip(axes[1:], power_series(experiment, powers_uW), names, strict=True):
         ax.semilogx(powers_uW, values)
         ax.axvline(shown_uW, color="0.6", lw=0.8, ls=":")
         ax.set_xlabel("power (µW)")

@@ -401,12 +401,11 @@ class Experiment:
             raise bad("labels", "share no line", " and ".join(_name(one) for one in labels), "count each photon once")
         runs = self._run(lambda p: p.probabilities(lights, [top, top]), "photon_numbers")
         probabilities, bound = self._measure(runs, f"P(n, m) of {labels}")
-        both = self._moments({**lights[0], **lights[1]})
+        mixed = self._run(lambda p: p.mixed_moment(lights[0], lights[1]), "photon_numbers")
         singles = [self._moments(light) for light in lights]
         means, mean_bound = self._measure([np.array([a[1], b[1]]) for a, b in zip(*singles, strict=True)], "mean_photons")
         errors = {"photon_numbers": bound, "mean_photons": mean_bound}
-        # <n m> = [<N(N-1)> - <n(n-1)> - <m(m-1)>] / 2 with N = n + m
-        cross = [0.5 * (s[2] - a[2] - b[2]) / (a[1] * b[1]) if a[1] * b[1] > 0 else np.nan for s, a, b in zip(both, *singles, strict=True)]
+        cross = [nm / (a[1] * b[1]) if a[1] * b[1] > 0 else np.nan for nm, a, b in zip(mixed, *singles, strict=True)]
         value = float("nan")
         if np.isfinite(cross[0]):
             measured, errors["cross_g2_zero"] = self._measure([np.array([c]) for c in cross], "cross_g2_zero")

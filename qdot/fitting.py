@@ -194,7 +194,7 @@ def fit(experiment: Experiment, data: Sequence[Measured] | Measured, vary: Vary,
     inner = problem.inner(np.array(start))
     near = problem.descend(inner, np.where(problem.logarithmic | (inner == 0), 0.1, 0.1 * np.abs(inner)), np.ones(len(names), dtype=bool))
     m = Minuit(problem.chi2, *near.x, name=names, grad=problem.gradient(near.widths()))
-    m.errordef, m.strategy, m.print_level = Minuit.LEAST_SQUARES, 0, 0
+    m.errordef, m.strategy, m.print_level, m.tol = Minuit.LEAST_SQUARES, 0, 0, 1.0
     for k, (name, width) in enumerate(zip(names, near.widths(), strict=True)):
         m.limits[name] = (problem.low[k], problem.high[k])
         m.errors[name] = width

@@ -33,13 +33,21 @@ QUICK = [
     *(("coherent_pulse", s) for s in range(2)),
     *(("coherent_shaped", s) for s in range(2)),
     *(("coherent_train", s) for s in range(3)),
-    *(("coherent_train_shaped", s) for s in range(1)),
     *(("coherent_joint", s) for s in range(1)),
-    *(("cavity_decay", s) for s in (5, 11)),
+    *(("cavity_decay", s) for s in (1, 4)),
     *(("cavity_pulse", s) for s in range(2)),
     *(("cavity_continuous", s) for s in range(1)),
 ]
-COSTLY = {"rate_train": 12, "coherent_shaped": 12, "coherent_shaped_larger": 4, "coherent_train_shaped": 6, "cavity_decay": 5, "cavity_pulse": 6, "cavity_continuous": 8}
+COSTLY = {
+    "rate_train": 12,
+    "coherent_shaped": 12,
+    "coherent_shaped_larger": 4,
+    "coherent_train_shaped": 6,
+    "cavity_decay": 5,
+    "cavity_pulse": 6,
+    "cavity_continuous": 8,
+}
+"""How many of the kinds that take the reference many seconds."""
 SLOW = [(kind, seed) for kind in KINDS for seed in range(100, 100 + COSTLY.get(kind, 30))]
 
 
@@ -78,14 +86,17 @@ def deviations(text: str, reference: dict[str, Any]) -> tuple[dict[str, tuple[fl
     return found, printed
 
 
-def check(text: str, reference: dict[str, Any]) -> None:
+def check(kind: str, seed: int, picture: str | None = None) -> None:
     """Every number within its stated bound, every bound within the tolerance. A label that stays dark is refused, and nothing else."""
-    try:
-        found, printed = deviations(text, reference)
-    except InputError as error:
-        assert "emit light" in str(error), text
-        assert reference["mean_photons"] == pytest.approx(0.0, abs=1e-40), text
+    text, digits = text_of(kind, seed), digits_of(kind)
+    reference = answer(text, digits)
+    if picture is not None:
+        text = text.replace('picture = "rate"', f'picture = "{picture}"')
+    if "g2_zero" in reference and abs(reference["mean_photons"]) < 10.0 ** (10 - digits):
+        with pytest.raises(InputError, match="emit light"):
+            scenario.run(scenario.load(text))
         return
+    found, printed = deviations(text, reference)
     broken = {key: pair for key, pair in found.items() if not pair[0] <= pair[1] + ROUNDING}
     assert not broken, f"(deviation, stated bound) {broken}\n{text}"
     assert printed["error_bound"] <= tomllib.loads(text)["compute"].get("rtol", 1e-9), text
@@ -93,29 +104,25 @@ def check(text: str, reference: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("kind", "seed"), QUICK)
 def test_deviation_from_the_independent_program_is_below_the_stated_bound(kind: str, seed: int) -> None:
-    text = text_of(kind, seed)
-    check(text, answer(text, digits_of(kind)))
+    check(kind, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seed"), SLOW)
 def test_deviation_from_the_independent_program_is_below_the_stated_bound_for_many_models(kind: str, seed: int) -> None:
-    text = text_of(kind, seed)
-    check(text, answer(text, digits_of(kind)))
+    check(kind, seed)
 
 
 @pytest.mark.parametrize(("kind", "seed"), [(kind, seed) for kind in KINDS if kind.startswith("rate") and "train" not in kind for seed in (50, 51)])
 def test_the_master_equation_of_a_rate_model_stays_within_its_bound(kind: str, seed: int) -> None:
     """The package solves density matrices, the independent program rate equations."""
-    text = text_of(kind, seed)
-    check(text.replace('picture = "rate"', 'picture = "lindblad"'), answer(text, digits_of(kind)))
+    check(kind, seed, "lindblad")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seed"), [(kind, seed) for kind in KINDS if kind.startswith("rate") for seed in range(60, 70)])
 def test_the_master_equation_of_many_rate_models_stays_within_its_bound(kind: str, seed: int) -> None:
-    text = text_of(kind, seed)
-    check(text.replace('picture = "rate"', 'picture = "lindblad"'), answer(text, digits_of(kind)))
+    check(kind, seed, "lindblad")
 
 
 @pytest.mark.parametrize(("kind", "seed"), [("coherent_continuous", 1), ("rate_train_stiff", 1), ("coherent_pulse", 1), ("rate_joint", 0)])
@@ -127,7 +134,10 @@ def test_the_independent_program_has_converged(kind: str, seed: int) -> None:
 
 
 def test_the_independent_program_knows_resonance_fluorescence() -> None:
-    """g2(tau) = 1 - exp(-3 gamma tau/4) (cos(m tau) + 3 gamma/(4 m) sin(m tau)), m^2 = Omega^2 - gamma^2/16. Source: Carmichael and Walls, J. Phys. B 9, 1199 (1976)."""
+    """g2(tau) = 1 - exp(-3 gamma tau/4) (cos(m tau) + 3 gamma/(4 m) sin(m tau)), m^2 = Omega^2 - gamma^2/16.
+
+    Source: Carmichael and Walls, J. Phys. B 9, 1199 (1976).
+    """
     gamma, rabi, tau = 2.0, 5.0, [0.0, 0.1, 0.7, 3.0]
     text = f"""
         levels = ["G", "X"]

@@ -63,6 +63,8 @@ def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: f
             shorter = max(shorter, 0.25)
             step *= shorter
             series = series * shorter ** np.arange(ORDER + 1)
+        if end - t > step * TooManySteps.LIMIT:
+            break
         x = _taylor_step(applied, series, step, x)
         t = end if end - (t + step) < 1e-9 * step else t + step
     raise TooManySteps

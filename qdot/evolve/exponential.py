@@ -32,13 +32,14 @@ TERMS = 28
 class Exponential:
     """e^{A h 2^k} for k = 0, 1, 2, ... of one dense generator, made on demand by squaring.
 
-    matrix: (d, d), already shifted by `shift` on its diagonal; step: h; blocks: into how many equal blocks the indices fall such that
-    each diagonal block of e^{At} has columns that sum to one (0: none is known to).
+    matrix: (d, d), already shifted by `shift` on its diagonal; step: h; trace: (d,) of zeros and ones or None; blocks: into how many equal
+    blocks the indices fall. In each diagonal block of e^{At} the traced columns have traced entries that sum to one.
     """
 
     matrix: np.ndarray
     shift: float
     step: float
+    trace: np.ndarray | None
     blocks: int
     squares: list[np.ndarray]
 
@@ -58,28 +59,26 @@ class Exponential:
         """
         if is_metzler(a):
             m = a.toarray()
-            if trace is None or not np.all(trace == 1.0):
-                blocks = 0
-            out = _off_diagonal_sums(m, blocks) if blocks else -np.diag(m)
+            kept = trace if _is_zero_or_one(trace) else None
+            out = _leaving(a, kept, blocks)
             shift = 2.0 * float(max(out.max(initial=0.0), 1e-300))
             np.fill_diagonal(m, shift - out)
             reach = float(m.sum(axis=0).max())
         else:
-            shift = 0.0
+            shift, kept = 0.0, None
             if trace is not None and np.any(trace):
                 coo = keeps_trace(a, trace, _gains(a, trace, blocks) if blocks > 1 else None)
                 m = np.zeros(a.shape, dtype=np.longdouble)
                 np.add.at(m, (coo.row, coo.col), coo.data)
             else:
                 m = a.toarray().astype(np.longdouble)
-            blocks = 0
             if steady is not None and trace is not None:
                 m = m - np.outer(steady, trace) * np.abs(np.diag(m)).max()
             if m.shape[0] > EXTENDED_LIMIT:
                 m = m.astype(float)
             reach = float(np.abs(m).sum(axis=0).max(initial=0.0))
         doublings = max(0, math.ceil(math.log2(max(longest * reach, 1e-300)))) + (1 if stretch < 1.0 else 0)
-        return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, blocks, [])
+        return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, kept, blocks, [])
 
     def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """(d, n) e^{A h fraction_i} y for y (d,) and fractions (n,) in [0, 1]."""
@@ -105,11 +104,12 @@ class Exponential:
 
     def _settle(self, e: np.ndarray) -> np.ndarray:
         """Bring the columns of each diagonal block back to their sum, so that round-off does not grow from squaring to squaring."""
-        if not self.blocks:
+        if self.trace is None:
             return e
         d = e.shape[0] // self.blocks
-        sums = np.concatenate([e[k * d : (k + 1) * d, k * d : (k + 1) * d].sum(axis=0) for k in range(self.blocks)])
-        return e / sums
+        cut = [slice(k * d, (k + 1) * d) for k in range(self.blocks)]
+        sums = np.concatenate([self.trace[c] @ e[c, c] for c in cut])
+        return e / np.where(self.trace == 1.0, sums, 1.0)
 
     def act(self, y: np.ndarray, times: np.ndarray) -> np.ndarray:
         """(d, n) e^{A t_i} y for y (d,) and times (n,) up to the longest prepared for."""
@@ -124,11 +124,20 @@ class Exponential:
         return out
 
 
-def _off_diagonal_sums(m: np.ndarray, blocks: int) -> np.ndarray:
-    """(d,) what leaves each column within its diagonal block, summed without the diagonal."""
-    d = m.shape[0] // blocks
-    off = m - np.diag(np.diag(m))
-    return np.concatenate([off[k * d : (k + 1) * d, k * d : (k + 1) * d].sum(axis=0) for k in range(blocks)])
+def _is_zero_or_one(trace: np.ndarray | None) -> bool:
+    return trace is not None and bool(np.all((trace == 1.0) | (trace == 0.0)))
+
+
+def _leaving(a: sp.csr_array, trace: np.ndarray | None, blocks: int) -> np.ndarray:
+    """(d,) minus the diagonal, for traced columns as the sum of what goes to traced entries of the same block: exact for slow columns."""
+    out = -a.diagonal()
+    if trace is None:
+        return out
+    coo = a.tocoo()
+    d = a.shape[0] // blocks
+    inside = (coo.row != coo.col) & (coo.row // d == coo.col // d)
+    sums = np.bincount(coo.col[inside], (coo.data * trace[coo.row])[inside], minlength=a.shape[0])
+    return np.where(trace == 1.0, sums, out)
 
 
 def _gains(a: sp.csr_array, trace: np.ndarray, blocks: int) -> np.ndarray:
@@ -195,12 +204,7 @@ def propagator(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | 
 
 def _uniformised(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None, blocks: int) -> np.ndarray:
     """e^{A t} y for a Metzler A as e^{-qt} sum (A + q)^k t^k y / k!, a sum of positive terms, in steps of q h <= 100."""
-    diagonal = -a.diagonal()
-    if trace is not None and np.all(trace == 1.0):
-        coo = a.tocoo()
-        d = a.shape[0] // blocks
-        inside = (coo.row != coo.col) & (coo.row // d == coo.col // d)
-        diagonal = np.bincount(coo.col[inside], coo.data[inside], minlength=a.shape[0])
+    diagonal = _leaving(a, trace if _is_zero_or_one(trace) else None, blocks)
     q = float(diagonal.max(initial=0.0))
     shifted = (a + sp.diags_array(q - diagonal - a.diagonal())).tocsr()
     steps = max(1, math.ceil(q * time / 100.0))

@@ -58,3 +58,10 @@ def closed_classes(edges: Matrix) -> list[np.ndarray]:
     order = np.argsort(label, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]) if d else []
     return [g for k, g in enumerate(groups) if not is_left[k]]
+
+
+def separate_parts(edges: Matrix) -> list[np.ndarray]:
+    """Sets of indices that no edge joins to each other, each increasing."""
+    count, label = connected_components(edges, directed=False)
+    order = np.argsort(label, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]) if count else []

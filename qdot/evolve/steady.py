@@ -124,7 +124,7 @@ def _null_vector(a: sp.csr_array, trace: np.ndarray) -> np.ndarray:
         residual = border - (apply_extended(exact, x) + border * (t @ x))
         step = forward(residual.astype(float))
         x = x + step
-        if np.abs(step).max() <= 1e-17 * np.abs(x).max():
+        if np.all(np.abs(step) <= 1e-18 * np.abs(x)):
             break
     return (x / (t @ x)).astype(float)
 

@@ -118,7 +118,7 @@ def _refined_solver(exact: sp.coo_array) -> tuple[Solve, np.ndarray | None]:
         for _ in range(6):
             step = backward((-s - apply_extended(transposed, r)).astype(float))
             r = r + step
-            if np.abs(step).max() <= 1e-18 * np.abs(r).max():
+            if np.all(np.abs(step) <= 1e-18 * np.abs(r)):
                 break
         return r.astype(float)
 

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from qdot.evolve import Driven, NotUnique, along, drive_through, fixed_point, propagator, relevant, restrict, tail_rows
-from qdot.evolve.reduction import Matrix, pattern
+from qdot.evolve.reduction import Matrix, pattern, separate_parts
 from qdot.generator import Stretch, Timeline
 from qdot.model import Channel
 from qdot.statistics.continuous import Light
@@ -148,6 +148,10 @@ class PulsedLight:
         taylor = self._count(_Counter((light,), (MOMENTS,), True)).total(self.trace)
         return taylor * np.array([math.factorial(k) for k in range(MOMENTS + 1)])
 
+    def mixed_moment(self, first: Light, second: Light) -> float:
+        """<n m> of two lights that share no photon. Raises evolve.Endless if the light never stops."""
+        return float(self._count(_Counter((first, second), (1, 1), True)).total(self.trace)[1, 1])
+
     def correlations(self, light: Light, count: int) -> np.ndarray:
         """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train."""
         assert self.period_map is not None  # the caller asks trains only
@@ -236,10 +240,18 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
 
 def _through(s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None) -> np.ndarray:
     """Carry the columns of y (sectors * d, n) through one stretch, or from one time after its start to another."""
-    a = counter.lift(s.silent, s.jumps)
     end = s.duration_ns if end is None else end
     if s.driven:
         terms = [Driven(counter.lift(d.matrix, jumps), d.series) for d, jumps in s.driven]
-        return drive_through(a, terms, begin, end, s.feature_ns, y, stretch)
-    kept, blocks = np.tile(trace, counter.sectors), counter.sectors if counter.is_moments else 1
-    return propagator(a, 1.0 if s.is_instant else end - begin, y, kept, stretch, blocks)
+        return drive_through(counter.lift(s.silent, s.jumps), terms, begin, end, s.feature_ns, y, stretch)
+    # Undriven, coherences often part company with populations: each part by itself is smaller, and populations alone are Metzler.
+    after = np.zeros(y.shape)
+    d = trace.size
+    for part in separate_parts(pattern([s.silent, *s.jumps.values()])):
+        index = (np.arange(counter.sectors)[:, None] * d + part).ravel()
+        if not y[index].any():
+            continue
+        a = counter.lift(restrict(s.silent, part), {c: restrict(j, part) for c, j in s.jumps.items()})
+        kept, blocks = np.tile(trace[part], counter.sectors), counter.sectors if counter.is_moments else 1
+        after[index] = propagator(a, 1.0 if s.is_instant else end - begin, y[index], kept, stretch, blocks)
+    return after

@@ -292,11 +292,8 @@ class Solver:
 
     def everything(self) -> dict[str, Any]:
         """All that is asked for."""
-        ask, out = self.case.compute, {}
-        if self.case.lights or ("photon_numbers" in ask and not self.case.lights):
-            out = self.pulsed()
-        else:
-            out = self.continuous()
+        counts = bool(self.case.lights) or "photon_numbers" in self.case.compute
+        out = self.pulsed() if counts else self.continuous()
         return {k: floats(v) for k, v in out.items()}
 
     def continuous(self) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def ring(levels: list[str], rng: np.random.Generator, low: float, high: float) -
     return jumps, labels
 
 
-def continuous(rng: np.random.Generator, picture: str, sizes: tuple[int, int], decades: tuple[float, float], extra: Callable[[list[str]], str] | None = None) -> str:
+def continuous(
+    rng: np.random.Generator, picture: str, sizes: tuple[int, int], decades: tuple[float, float], extra: Callable[[list[str]], str] | None = None
+) -> str:
     """A steady state, its light and g2 of each label, of both, and across."""
     levels = [f"L{i}" for i in range(int(rng.integers(sizes[0], sizes[1] + 1)))]
     jumps, labels = ring(levels, rng, *decades)
@@ -177,7 +179,9 @@ def emitted(jumps: list[dict[str, Any]], couplings: list[list[str]], start: str)
     return {j["photon"] for j in jumps if j["photon"] and j["from_"] in reached}
 
 
-def envelope(rng: np.random.Generator, shape: str, name: str, start: float, area: float | None, jumps: bool, coherent: bool, period: float | None, scale: float) -> str:
+def envelope(
+    rng: np.random.Generator, shape: str, name: str, start: float, area: float | None, jumps: bool, coherent: bool, period: float | None, scale: float
+) -> str:
     """One pulsed [[drive]]."""
     entries: dict[str, Any] = {"name": name, "shape": shape, "start_ns": start, "area_pi": area, "period_ns": period}
     if shape == "square":
@@ -194,7 +198,9 @@ def envelope(rng: np.random.Generator, shape: str, name: str, start: float, area
     return table("drive", **entries)
 
 
-def pulsed(rng: np.random.Generator, picture: str, sizes: tuple[int, int], decades: tuple[float, float], shapes: tuple[str, ...], train: bool, joint: bool = False) -> str:
+def pulsed(
+    rng: np.random.Generator, picture: str, sizes: tuple[int, int], decades: tuple[float, float], shapes: tuple[str, ...], train: bool, joint: bool = False
+) -> str:
     """Photon numbers under one or two drives; a train also has populations, flux and side peaks."""
     coherent = picture == "lindblad"
     levels, jumps, labels = ladder(rng, *decades, sizes)
@@ -233,7 +239,9 @@ def pulsed(rng: np.random.Generator, picture: str, sizes: tuple[int, int], decad
         jumps += [{"from_": a, "to": b, "photon": photon} for a, b in both]
         text += table("jump", transitions=both, rates_per_ns=[uniform(rng, 0.2, 3.0) for _ in both], photon=photon)
     if train and coherent and rng.random() < 0.3:
-        text += table("coupling", between=levels[:2], rabi_per_ns=uniform(rng, 0.1, 1.0), drive="steady") + table("drive", name="steady", shape="cw", phase_pi=uniform(rng, 0, 2))
+        text += table("coupling", between=levels[:2], rabi_per_ns=uniform(rng, 0.1, 1.0), drive="steady") + table(
+            "drive", name="steady", shape="cw", phase_pi=uniform(rng, 0, 2)
+        )
     for k, name in enumerate(names):
         for pulse in range(1 + int(rng.random() < 0.2)):
             shape = str(rng.choice(shapes))
@@ -323,14 +331,28 @@ def cavity_decay(rng: np.random.Generator) -> str:
     kappa, detuning = uniform(rng, 1.0, 10.0), uniform(rng, -2, 2)
     text += table("cavity", name="H", fock=fock, kappa_per_ns=kappa, detuning_ueV=detuning, g_per_ns=g, transitions=steps, photon="c")
     text += table("dephasing", level=levels[-1], rate_per_ns=uniform(rng, 0.05, 2.0)) if rng.random() < 0.5 else ""
-    return text + collect(rng, {*labels, "c"}) + "[compute]\n" + f"photon_numbers = {toml({'max': fock, 'label': 'c' if rng.random() < 0.6 else ['c', *sorted(labels)]})}\n"
+    return (
+        text
+        + collect(rng, {*labels, "c"})
+        + "[compute]\n"
+        + f"photon_numbers = {toml({'max': fock, 'label': 'c' if rng.random() < 0.6 else ['c', *sorted(labels)]})}\n"
+    )
 
 
 def cavity_pulse(rng: np.random.Generator) -> str:
     """A two-level emitter in a cavity after one sudden rotation, counted to infinity."""
     text = head(["G", "X"], "lindblad", rng, "G") + energies(["G", "X"], rng, 3.0)
     text += table("jump", from_="X", to="G", rate_per_ns=uniform(rng, 0.1, 2.0), photon="a")
-    text += table("cavity", name="H", fock=2, kappa_per_ns=uniform(rng, 1, 10), detuning_ueV=uniform(rng, -2, 2), g_per_ns=uniform(rng, 0.5, 5), transitions=[["X", "G"]], photon="c")
+    text += table(
+        "cavity",
+        name="H",
+        fock=2,
+        kappa_per_ns=uniform(rng, 1, 10),
+        detuning_ueV=uniform(rng, -2, 2),
+        g_per_ns=uniform(rng, 0.5, 5),
+        transitions=[["X", "G"]],
+        photon="c",
+    )
     text += table("coupling", between=["G", "X"], rabi_per_ns=1.0, drive="laser")
     text += table("drive", name="laser", shape="instant", area_pi=uniform(rng, 0.2, 0.99), phase_pi=uniform(rng, 0, 2), start_ns=uniform(rng, 0, 1))
     return text + collect(rng, {"a", "c"}) + f"[compute]\nphoton_numbers = {toml({'max': 2, 'labels': ['a', 'c']})}\n"
@@ -342,7 +364,16 @@ def cavity_continuous(rng: np.random.Generator) -> str:
     text += table("jump", from_="G", to="X", rate_per_ns=log_uniform(rng, 1e-3, 1e-1))
     text += table("jump", from_="X", to="G", rate_per_ns=uniform(rng, 0.1, 1.0), photon="a")
     text += table("dephasing", level="X", rate_per_ns=uniform(rng, 0.1, 1.0))
-    text += table("cavity", name="H", fock=4, kappa_per_ns=uniform(rng, 5, 20), detuning_ueV=uniform(rng, -2, 2), g_per_ns=uniform(rng, 1, 4), transitions=[["X", "G"]], photon="c")
+    text += table(
+        "cavity",
+        name="H",
+        fock=4,
+        kappa_per_ns=uniform(rng, 5, 20),
+        detuning_ueV=uniform(rng, -2, 2),
+        g_per_ns=uniform(rng, 1, 4),
+        transitions=[["X", "G"]],
+        photon="c",
+    )
     asked = [{"tau_ns": [0.0, 0.1, -0.5, 3.0], "first": "a", "second": "c"}, {"tau_ns": [0.05, 1.0], "first": ["a", "c"]}]
     return text + collect(rng, {"a", "c"}) + f"[compute]\nrtol = 1e-3\npopulations = true\nflux = true\ng2 = {toml(asked)}\n"
 

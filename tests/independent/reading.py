@@ -227,6 +227,7 @@ def read(text: str) -> Case:
     labels = list(dict.fromkeys(label for _, label, _ in jumps if label is not None))
     if picture == "rate":
         size = len(levels)
+
         def of(c: Operator) -> tuple[Operator, Operator]:
             gain: Operator = {}
             loss: Operator = {}
