@@ -168,9 +168,17 @@ class Experiment:
         """(timeline, stretch) to calculate with: as given, moved in the last digits with other steps, with larger cavities."""
         base = self.timeline
         found = [(base, 1.0), (base.jittered(EPS, np.random.default_rng(20260302)), 0.79)]
-        if self._fills_a_cavity(base):
-            found.append((under(self.model.with_more_fock(), self.drives, self.picture), 1.0))
+        larger = self._with_less_cut_off()
+        if larger is not None:
+            found.append((under(larger, self.drives, self.picture), 1.0))
         return found
+
+    def _with_less_cut_off(self) -> Model | None:
+        """The model with more number states in each cavity, or the emitter's finer one; None where no cut is felt."""
+        if self.model.cavities:
+            return self.model.with_more_fock() if self._fills_a_cavity(self.timeline) else None
+        finer = None if isinstance(self.source, Model) else getattr(self.source, "finer", lambda: None)()
+        return None if finer is None else finer.model()
 
     def _fills_a_cavity(self, t: Timeline) -> bool:
         if not self.model.cavities:
@@ -211,13 +219,11 @@ class Experiment:
             raise bad(what, "be finite", "an overflow", "check rates, delays and powers: some are too large or too small to calculate with")
         if checked and not asked <= self.rtol:
             if float(np.max(cut / floor, initial=0.0)) > 0.5 * asked:
+                must, got = f"be large enough for a relative error of rtol = {self.rtol:g}", f"error {asked:.2g}"
+                if not self.model.cavities:
+                    raise bad(f"the cut-off of {type(self.source).__name__} ({what})", must, got, "raise its largest number (max_pairs) or rtol")
                 focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
-                raise bad(
-                    f"cavity fock ({what})",
-                    f"be large enough for a relative error of rtol = {self.rtol:g}",
-                    f"{focks}, error {asked:.2g}",
-                    "raise fock (each by one or more) or rtol",
-                )
+                raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
             raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {asked:.2g}", "raise rtol")
         return value, bound
 
@@ -231,9 +237,11 @@ class Experiment:
     def populations(self) -> dict[str, Number]:
         """{level: population}: steady state (continuous) or at the period start, before any pulse there (train); light traced out."""
         if self.period_ns is not None:
-            runs = [p.populations() for p in self._pulsed]
+            found = [(t.generator.model.levels, p.populations()) for (t, _), p in zip(self._variants, self._pulsed, strict=True)]
         else:
-            runs = [s.populations() for s in self._continuous("populations", "give the train a period_ns: after a single pulse they depend on time")]
+            steady = self._continuous("populations", "give the train a period_ns: after a single pulse they depend on time")
+            found = [(t.generator.model.levels, s.populations()) for (t, _), s in zip(self._variants, steady, strict=True)]
+        runs = [np.array([p[levels.index(name)] for name in self.model.levels]) for levels, p in found]
         values, bound = self._measure(runs, "populations")
         return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
 

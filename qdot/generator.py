@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from qdot.drive import CW, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
 from qdot.evolve import Driven
-from qdot.model import Channel, Coupling, HamiltonianOperator, JumpOperator, Model, Operators, operator
+from qdot.model import Channel, Coupling, HamiltonianOperator, Jump, JumpOperator, Model, Operators, operator
 from qdot.units import HBAR_UEV_NS
 
 Picture = Literal["rate", "lindblad"]
@@ -58,48 +58,67 @@ class Generator:
         return int(self.trace.size)
 
 
-def is_incoherent(ops: Operators) -> bool:
-    """True if populations alone form a closed system: diagonal H, no coherent drive, no jump that makes or sees a coherence."""
-    h = ops.hamiltonian.tocoo()
-    if np.any(h.data[h.row != h.col] != 0) or any(term.matrix.count_nonzero() for term in ops.driven):
-        return False
-    off_diagonal_start = ops.start - np.diag(np.diag(ops.start))
-    return not off_diagonal_start.any() and all(_at_most_one(j.matrix) for j in ops.jumps)
+Moves = dict[tuple[str | None, Channel | None], np.ndarray]
+"""{(drive, channel): (3, n) array of to, from, rate}: all that rate equations need of a model."""
 
 
-def _at_most_one(c: sp.csr_array) -> bool:
-    filled = c.tocoo()
-    filled.eliminate_zeros()
-    return np.unique(filled.row).size == filled.nnz and np.unique(filled.col).size == filled.nnz
+def classical_moves(model: Model) -> Moves | None:
+    """The transitions of a model whose populations form a closed system: diagonal H, no jump that makes or sees a coherence; else None."""
+    ops = None
+    named = all(isinstance(j, Jump) for j in model.jumps) and not isinstance(model.start, np.ndarray)
+    if model.cavities or any(not isinstance(c, Coupling) or c.rabi_per_ns != 0.0 for c in model.couplings) or not named:
+        ops = model.operators()
+        h = ops.hamiltonian.tocoo()
+        off_diagonal_start = ops.start - np.diag(np.diag(ops.start))
+        if np.any(h.data[h.row != h.col] != 0) or any(t.matrix.count_nonzero() for t in ops.driven) or off_diagonal_start.any():
+            return None
+    index = {name: i for i, name in enumerate(model.levels)}
+    found: dict[tuple[str | None, Channel | None], list[np.ndarray]] = {}
+    for j in model.jumps if ops is None else ops.jumps:
+        if isinstance(j, Jump):
+            filled = [(index[b], index[a], r) for (a, b), r in zip(j.transitions, j.rates_per_ns, strict=True) if r > 0]
+            to, start, rates = np.array(filled, dtype=float).reshape(-1, 3).T
+        else:
+            m = j.matrix.tocoo()
+            m.eliminate_zeros()
+            to, start, rates = m.row.astype(float), m.col.astype(float), np.abs(m.data) ** 2
+        if rates.size > 1 and (np.unique(to).size < to.size or np.unique(start).size < start.size):
+            return None
+        channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
+        moves = to != start
+        found.setdefault((j.drive, channel), []).append(np.array([to[moves], start[moves], rates[moves]]))
+    return {key: np.concatenate(parts, axis=1) for key, parts in found.items()}
 
 
-def rate(model: Model, ops: Operators | None = None) -> Generator:
+def rate(model: Model) -> Generator:
     """The rate equations of a model: dp/dt = (W - diag(column sums of W)) p.
 
     Raises InputError if the model holds a coherence that populations cannot carry (couplings, cavities, jumps into superpositions).
     """
-    ops = model.operators() if ops is None else ops
-    if not is_incoherent(ops):
+    moves = classical_moves(model)
+    if moves is None:
         coherent = "be 'lindblad' for a model with coherent terms (couplings, cavities or jumps that see a coherence)"
         raise bad("picture", coherent, "'rate'", "set picture = 'lindblad'")
-    n = ops.start.shape[0]
-    found: dict[tuple[str | None, Channel | None], list[np.ndarray]] = {}  # rows (to, from, rate) by drive and channel
-    for j in ops.jumps:
-        m = j.matrix.tocoo()
-        moves = m.row != m.col
-        channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
-        found.setdefault((j.drive, channel), []).append(np.array([m.row[moves], m.col[moves], np.abs(m.data[moves]) ** 2]))
+    return _from_moves(model, moves)
+
+
+def _from_moves(model: Model, moves: Moves) -> Generator:
+    n = len(model.levels) * math.prod(c.fock for c in model.cavities)
     silent = sp.csr_array((n, n))
     driven: dict[tuple[str, Part], sp.csr_array] = {}
     jumps: dict[Channel, sp.csr_array] = {}
     driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
-    for (drive, channel), parts in found.items():
-        to, start, rates = np.concatenate(parts, axis=1)
+    for (drive, channel), (to, start, rates) in moves.items():
         arrive = sp.coo_array((rates, (to.astype(int), start.astype(int))), shape=(n, n)).tocsr()
-        leave = sp.diags_array(np.asarray(arrive.sum(axis=0)).ravel()).tocsr()
+        leave = sp.diags_array(np.bincount(start.astype(int), rates, minlength=n)).tocsr()
         silent = _file(drive, channel, leave, arrive, silent, driven, jumps, driven_jumps)
-    start_row = np.diag(ops.start).real.copy()
-    return Generator("rate", model, silent.tocsr(), driven, jumps, driven_jumps, np.ones(n), start_row, _level_rows(ops, n), ops.top_fock.copy())
+    if isinstance(model.start, str) or model.start is None:
+        row = np.zeros(n)
+        row[(model.levels.index(model.start) if model.start else 0) * (n // len(model.levels))] = 1.0
+    else:
+        row = np.diag(model.start).real.copy()
+    level_of = np.repeat(np.arange(len(model.levels)), n // len(model.levels))
+    return Generator("rate", model, silent, driven, jumps, driven_jumps, np.ones(n), row, _level_rows(level_of, n), np.zeros(n, dtype=bool))
 
 
 def lindblad(model: Model, ops: Operators | None = None) -> Generator:
@@ -138,7 +157,7 @@ def lindblad(model: Model, ops: Operators | None = None) -> Generator:
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
-    levels[:, :n] = _level_rows(ops, n)
+    levels[:, :n] = _level_rows(ops.level_of, n)
     top = np.zeros(n * n, dtype=bool)
     top[:n] = ops.top_fock
     return Generator("lindblad", model, static, driven, jumps, driven_jumps, diagonal, (to_real @ ops.start.ravel()).real, levels, top)
@@ -168,9 +187,9 @@ def _file(
     return silent
 
 
-def _level_rows(ops: Operators, n: int) -> np.ndarray:
-    rows = np.zeros((int(ops.level_of.max()) + 1, n))
-    rows[ops.level_of, np.arange(n)] = 1.0
+def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
+    rows = np.zeros((int(level_of.max()) + 1, n))
+    rows[level_of, np.arange(n)] = 1.0
     return rows
 
 
@@ -338,7 +357,6 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None)
     Raises InputError for a drive that the model does not know, one that is missing, pulses of different periods or longer than their
     period, pulses faster than the model's time resolution, and continuous detunings without a common frame.
     """
-    ops = model.operators()
     _match(model, drives)
     steady = [d for d in drives if isinstance(d, CW)]
     pulses = [d for d in drives if isinstance(d, Pulse)]
@@ -351,18 +369,20 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None)
                 f"{_fwhm(p):g} ns",
                 "give the source a finite relaxation_ns, so that one pulse cannot load it twice before it relaxes",
             )
-    ops, left = in_frame(ops, drives)
-    if left:  # a pulsed drive seen from the frame of a continuous one: give each of its terms a name of its own
-        model, ops, drives = _split(model, ops, drives, left)
-        pulses = [d for d in drives if isinstance(d, Pulse)]
-    if picture is None:
-        picture = "rate" if is_incoherent(ops) else "lindblad"
-    generator = rate(model, ops) if picture == "rate" else lindblad(model, ops)
-
+    moves = classical_moves(model) if picture is None else None
+    if picture == "rate":
+        generator = rate(model)
+    elif moves is not None:
+        generator = _from_moves(model, moves)
+    else:
+        ops, left = in_frame(model.operators(), drives)
+        if left:  # a pulsed drive seen from the frame of a continuous one: give each of its terms a name of its own
+            model, ops, drives = _split(model, ops, drives, left)
+            pulses = [d for d in drives if isinstance(d, Pulse)]
+        generator = lindblad(model, ops)
     static, jumps = generator.silent, dict(generator.jumps)
     for d in steady:
         static, jumps = _add_steady(generator, d, static, jumps)
-    pulses = [d for d in drives if isinstance(d, Pulse)]
     return _timeline(generator, model, pulses, static, jumps, period)
 
 

@@ -11,7 +11,9 @@ from qdot import InputError
 from qdot.data import Histogram, Series, read_histogram, read_series, split_unit
 
 HISTOGRAM = "# source: somewhere\ndelay_ns,counts\n0.000,5\n0.256,0\n0.512,7\n"
-SERIES = "# note\npower_uW,setting,g2_zero,g2_zero_minus,g2_zero_plus,decay_ns,decay_error_ns\n1.2,a,0.22,0.021,0.022,1.05,0.01\n2.5,b,0.31,0.024,0.025,1.07,0.02\n"
+SERIES = (
+    "# note\npower_uW,setting,g2_zero,g2_zero_minus,g2_zero_plus,decay_ns,decay_error_ns\n1.2,a,0.22,0.021,0.022,1.05,0.01\n2.5,b,0.31,0.024,0.025,1.07,0.02\n"
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -25,14 +27,16 @@ def test_a_histogram_keeps_left_edges_width_and_counts(tmp_path: Path) -> None:
     assert h.counts.tolist() == [5, 0, 7]
     assert h.bin_width_ns == pytest.approx(0.256, rel=1e-12)
     assert h.edges_ns == pytest.approx([0, 0.256, 0.512, 0.768], rel=1e-12)
-    assert "some.csv" in h.source and "12 counts" in str(h)
+    assert "some.csv" in h.source
+    assert "12 counts" in str(h)
 
 
 def test_a_series_takes_units_and_errors_from_column_names(tmp_path: Path) -> None:
     path = written(tmp_path, SERIES)
     g2, decay = read_series(path), read_series(path, "decay_ns")
     assert (g2.name, g2.unit, g2.x_unit) == ("g2_zero", "", "uW")
-    assert g2.minus.tolist() == [0.021, 0.024] and g2.plus.tolist() == [0.022, 0.025]
+    assert g2.minus.tolist() == [0.021, 0.024]
+    assert g2.plus.tolist() == [0.022, 0.025]
     assert (decay.quantity, decay.unit) == ("decay", "ns")
     assert decay.minus.tolist() == decay.plus.tolist() == [0.01, 0.02]
     assert read_series(path, "g2_zero", error="decay_error_ns").plus.tolist() == [0.01, 0.02]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def field(p: drive.Pulse, t: float) -> complex:
 @pytest.mark.parametrize("p", SHAPES, ids=lambda p: type(p).__name__)
 def test_a_series_is_its_envelope_on_the_whole_step(p: drive.Pulse) -> None:
     breaks = p.start_ns + np.array(p.breaks_ns())
-    for start, end in zip(breaks[:-1], breaks[1:], strict=True):
+    for start, end in pairwise(breaks):
         h = min(p.feature_ns, end - start)
         for t in np.linspace(start, end - h, 5):
             for kind, power in (("field", 1), ("two_photon", 2)):
@@ -51,10 +52,9 @@ def test_a_series_is_its_envelope_on_the_whole_step(p: drive.Pulse) -> None:
 
 @pytest.mark.parametrize("p", SHAPES, ids=lambda p: type(p).__name__)
 def test_integrals_are_those_of_the_shape(p: drive.Pulse) -> None:
-    breaks = list(p.start_ns + np.array(p.breaks_ns())) + [p.start_ns + p.length_ns / 2]
-    points = sorted(breaks)
-    area = sum(quad(lambda t: abs(field(p, t)), a, b, epsabs=1e-14)[0] for a, b in zip(points[:-1], points[1:], strict=True))
-    energy = sum(quad(lambda t: abs(field(p, t)) ** 2, a, b, epsabs=1e-14)[0] for a, b in zip(points[:-1], points[1:], strict=True))
+    points = sorted([*(p.start_ns + np.array(p.breaks_ns())), p.start_ns + p.length_ns / 2])
+    area = sum(quad(lambda t: abs(field(p, t)), a, b, epsabs=1e-14)[0] for a, b in pairwise(points))
+    energy = sum(quad(lambda t: abs(field(p, t)) ** 2, a, b, epsabs=1e-14)[0] for a, b in pairwise(points))
     assert p.field_integral_ns == pytest.approx(area, rel=1e-10)
     assert p.intensity_integral_ns == pytest.approx(energy, rel=1e-10)
 

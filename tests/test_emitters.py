@@ -55,7 +55,7 @@ def ids(cases: list[tuple[Emitter, Drive]]) -> list[str]:
 
 def observables(source: Emitter | Model, d: Drive, picture: str | None = None, time: float = 1.0) -> np.ndarray:
     """Dimensionless numbers: populations, ratios of fluxes, g2 of all light, P(n). `time` scales the delays."""
-    e = Experiment(source, d, picture=picture)
+    e = Experiment(source, d, picture=picture, rtol=1e9 if isinstance(source, ReservoirDot) else 1e-9)  # its cut-off is part of the model here
     lines = list(e.model.lines)
     fluxes = np.array([e.flux_per_ns(line) for line in lines])
     found = [np.array(list(e.populations().values())), fluxes * time]
@@ -101,12 +101,12 @@ def test_phases_of_levels_are_not_observable(source: Emitter, d: Drive) -> None:
 
 @pytest.mark.parametrize(("source", "d"), EVERY, ids=ids(EVERY))
 def test_probabilities_sum_to_one(source: Emitter, d: Drive) -> None:
-    e = Experiment(source, d)
+    e = Experiment(source, d, rtol=1e9 if isinstance(source, ReservoirDot) else 1e-9)
     assert sum(e.populations().values()) == pytest.approx(1.0, rel=1e-13)
     assert min(e.populations().values()) >= -1e-15
     lines = list(e.model.lines)
     pulsed = d if isinstance(d, drive.Pulse) else drive.Square(pulse_energy_fJ=0.5, duration_ns=0.2, period_ns=None)
-    numbers = Experiment(source, pulsed).photon_numbers(lines, max=14)
+    numbers = e.replace(drive=pulsed).photon_numbers(lines, max=14)
     assert numbers.probabilities.sum() == pytest.approx(1.0, rel=1e-8)
     assert np.arange(15) @ numbers.probabilities == pytest.approx(numbers.mean_photons, rel=1e-6)
 
@@ -121,10 +121,7 @@ def test_scaling_all_rates_and_time_changes_nothing(source: Emitter, d: Drive) -
             changes[f.name] = value * s
         elif f.name.endswith("_ns"):
             changes[f.name] = value / s
-    if isinstance(source, ReservoirDot):
-        scaled_drive = dataclasses.replace(d, period_ns=d.period_ns / s)
-    else:
-        scaled_drive = d
+    scaled_drive = dataclasses.replace(d, period_ns=d.period_ns / s) if isinstance(source, ReservoirDot) else d
     np.testing.assert_allclose(observables(dataclasses.replace(source, **changes), scaled_drive, time=1 / s), observables(source, d), rtol=1e-9, atol=1e-13)
 
 
@@ -146,6 +143,14 @@ def test_every_parameter_moves_an_observable(source: Emitter, d: Drive, name: st
         changed = value * 1.1
     before, after = (observables(s, d) for s in (source, dataclasses.replace(source, **{name: changed})))
     assert before.shape != after.shape or np.max(np.abs(after - before)) > 1e-6
+
+
+def test_a_reservoir_that_is_cut_off_too_early_is_refused() -> None:
+    flash = drive.Instant(pulse_energy_fJ=4.0, period_ns=12.5)
+    with pytest.raises(InputError, match="max_pairs"):
+        Experiment(ReservoirDot(max_pairs=4), flash).photon_numbers("X")
+    assert Experiment(ReservoirDot(max_pairs=24), flash).photon_numbers("X", max=3).error_bound < 1e-9
+    assert ReservoirDot(max_pairs=4).truncated_weight(4.0) == pytest.approx(1 - math.exp(-4.0) * sum(4.0**k / math.factorial(k) for k in range(5)), rel=1e-12)
 
 
 def test_the_emitters_are_all_under_contract() -> None:

@@ -43,7 +43,8 @@ def test_a_straight_line_is_linear_least_squares() -> None:
         assert result.parameters[name].plus == pytest.approx(sigma, rel=1e-2)
         assert result.parameters[name].limit is None
     assert result.chi2 == pytest.approx(np.sum((Y / E - design @ best) ** 2), abs=2e-3)
-    assert result.dof == 3 and result.converged
+    assert result.dof == 3
+    assert result.converged
     assert json.loads(json.dumps(result.as_dict()))["parameters"][A]["limit"] is None
     assert "per degree of freedom" in str(result)
 
@@ -64,9 +65,12 @@ def test_a_parameter_at_its_bound_gets_an_upper_limit() -> None:
     one = series(np.array([-0.5]), np.array([1.0]), np.array([1.0]))
     result = fit(DOT, [one], vary={"source.pump_per_ns_per_uW": (0.4, 0.0, None)}, predict=prediction)
     p = result.parameters["source.pump_per_ns_per_uW"]
-    assert p.value == pytest.approx(0.0, abs=1e-6) and p.minus is None and not p.is_determined
+    assert p.value == pytest.approx(0.0, abs=1e-6)
+    assert p.minus is None
+    assert not p.is_determined
     assert p.plus == pytest.approx(math.sqrt(1.25) - 0.5, rel=2e-2)
-    assert p.limit is not None and p.limit.side == "upper"
+    assert p.limit is not None
+    assert p.limit.side == "upper"
     assert p.limit.value == pytest.approx(math.sqrt(0.25 + LIMIT) - 0.5, rel=2e-2)
     assert "<" in str(result)
 
@@ -79,7 +83,9 @@ def test_a_parameter_that_saturates_gets_a_lower_limit() -> None:
 
     one = series(np.array([1.0]), np.array([0.1]), np.array([0.1]))
     p = fit(DOT, [one], vary={A: (5.0, 1e-3, 1e5)}, predict=prediction).parameters[A]
-    assert p.plus is None and p.limit is not None and p.limit.side == "lower"
+    assert p.plus is None
+    assert p.limit is not None
+    assert p.limit.side == "lower"
     # the best x is at the upper bound, where the pull is 1e-4: chi2 = (10/(1 + x))^2 = 2.7055
     assert p.limit.value == pytest.approx(10 / math.sqrt(LIMIT) - 1, rel=3e-2)
 

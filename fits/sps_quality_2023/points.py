@@ -46,7 +46,8 @@ class Points:
     """What the settings yield, each array (n,). correlation: of g2(0) and decay time; side_area in counts; background in counts per ns.
 
     zero_delay_ns, zero_delay_error_ns: shared by all; own_zero_ns, own_zero_error_ns: (n,) if each setting had its own (nan where unknown).
-    deviance: (n,) of Poisson counts in `bins` bins.
+    deviance: (n,) of Poisson counts in `bins` bins. zero_delay_chi2: what the deviance gains if each setting has its own zero delay, that is
+    one parameter less than there are settings; nan where unknown.
     """
 
     names: tuple[str, ...]
@@ -68,12 +69,8 @@ class Points:
     own_zero_error_ns: np.ndarray
     deviance: np.ndarray
     bins: np.ndarray
+    zero_delay_chi2: float
     source: str
-
-    @property
-    def zero_delay_chi2(self) -> float:
-        """chi2 of one zero delay for all settings, with one degree of freedom less than there are settings."""
-        return float(np.sum(((self.own_zero_ns - self.zero_delay_ns) / self.own_zero_error_ns) ** 2))
 
     def series(self) -> tuple[Series, Series]:
         """(g2(0), decay time) against power, with their errors."""
@@ -279,6 +276,7 @@ def derive(found: list[Setting]) -> Points:
         own_zero_error_ns=np.array([np.sqrt(np.linalg.inv(a[2])[0, 0]) for a in alone]),
         deviance=deviance,
         bins=np.array([len(s.histogram) for s in found]),
+        zero_delay_chi2=float(total - sum(a[1].sum() for a in alone)),
         source=f"{sum(len(s.files) for s in found)} measured histograms",
     )
 
@@ -345,5 +343,6 @@ def read(path: Path = TABLE) -> Points:
         own_zero_error_ns=np.full(own.size, np.nan),
         deviance=column("deviance"),
         bins=column("bins").astype(int),
+        zero_delay_chi2=float("nan"),
         source=f"{path.name} of the study",
     )

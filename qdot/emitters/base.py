@@ -49,6 +49,10 @@ class Emitter:
             else:
                 number(who, value, f.metadata["low"], f.metadata["high"], f.metadata["above"], f.metadata["unit"])
 
+    def finer(self) -> Emitter | None:
+        """The same source with fewer states cut off, to measure what the cut costs; None where nothing is cut off."""
+        return None
+
     @classmethod
     def parameters(cls) -> tuple[Parameter, ...]:
         """Every declared parameter, in order."""

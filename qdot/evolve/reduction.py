@@ -14,14 +14,17 @@ Matrix: TypeAlias = sp.csr_array
 
 def pattern(matrices: Sequence[Matrix]) -> Matrix:
     """The union of the non-zero patterns, as a matrix of ones."""
-    total = sp.csr_array(sum((abs(m) for m in matrices[1:]), abs(matrices[0])))
-    total.eliminate_zeros()
+    coos = [m.tocoo() for m in matrices]
+    rows, columns = np.concatenate([c.row[c.data != 0] for c in coos]), np.concatenate([c.col[c.data != 0] for c in coos])
+    total = sp.coo_array((np.ones(rows.size), (rows, columns)), shape=matrices[0].shape).tocsr()
     total.data[:] = 1.0
     return total
 
 
 def reach(edges: Matrix, seeds: np.ndarray) -> np.ndarray:
     """(d,) bool: indices reached from the seeds (d,) bool along j -> i wherever edges[i, j] is non-zero."""
+    if seeds.all():
+        return seeds
     seen = seeds.copy()
     front = seen
     while front.any():
@@ -38,7 +41,7 @@ def relevant(matrices: Sequence[Matrix], starts: np.ndarray, probes: np.ndarray)
 
 def restrict(matrix: Matrix, keep: np.ndarray) -> Matrix:
     """The block of a matrix on the kept indices."""
-    return sp.csr_array(matrix[keep][:, keep])
+    return matrix if keep.size == matrix.shape[0] else sp.csr_array(matrix[keep][:, keep])
 
 
 def is_metzler(matrix: Matrix) -> bool:

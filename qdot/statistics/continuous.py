@@ -44,16 +44,17 @@ class SteadyLight:
         """(number of levels,) steady-state populations, light traced out."""
         return self.levels @ self.state
 
-    def _emit(self, light: Light) -> sp.csr_array:
-        j = sp.csr_array(self.generator.shape)
-        for channel, weight in light.items():
-            if channel in self.jumps:
-                j = j + weight * self.jumps[channel]
-        return j.tocsr()
+    def _after(self, light: Light, x: np.ndarray) -> np.ndarray:
+        """J x: the (unnormalised) state after a photon of this light."""
+        return sum((w * (self.jumps[c] @ x) for c, w in light.items() if c in self.jumps), np.zeros(x.shape))
+
+    def _seen(self, light: Light) -> np.ndarray:
+        """(d,) the row trace J."""
+        return sum((w * (self.trace @ self.jumps[c]) for c, w in light.items() if c in self.jumps), np.zeros(self.trace.shape))
 
     def flux(self, light: Light) -> float:
         """Photons per ns."""
-        return float(self.trace @ (self._emit(light) @ self.state))
+        return float(self._seen(light) @ self.state)
 
     def _follow(self, y: np.ndarray, delays: np.ndarray) -> np.ndarray:
         return along(self.generator, y, delays, self.trace, self.state, self.stretch)
@@ -63,21 +64,21 @@ class SteadyLight:
         values = np.empty(tau.shape)
         for a, b, chosen in ((first, second, tau >= 0), (second, first, tau < 0)):
             if chosen.any():
-                after = self._follow(self._emit(a) @ self.state, np.abs(tau[chosen]))
-                values[chosen] = (self.trace @ self._emit(b)) @ after
+                after = self._follow(self._after(a, self.state), np.abs(tau[chosen]))
+                values[chosen] = self._seen(b) @ after
         return values / (self.flux(first) * self.flux(second))
 
     def g3(self, tau1: np.ndarray, tau2: np.ndarray, first: Light, second: Light, third: Light) -> np.ndarray:
         """(n,) g3 for `second` tau1 after `first` and `third` tau2 after `first`, both >= 0."""
         values = np.empty(tau1.shape)
-        start = self._emit(first) @ self.state
+        start = self._after(first, self.state)
         for near, far, b, c, chosen in ((tau1, tau2, second, third, tau1 <= tau2), (tau2, tau1, third, second, tau1 > tau2)):
             index = np.flatnonzero(chosen)
             if not index.size:
                 continue
             delays, which = np.unique(near[index], return_inverse=True)
-            between = self._emit(b) @ self._follow(start, delays)
-            row = self.trace @ self._emit(c)
+            between = self._after(b, self._follow(start, delays))
+            row = self._seen(c)
             for k in range(delays.size):
                 mine = index[which == k]
                 values[mine] = row @ self._follow(between[:, k], far[mine] - near[mine])
@@ -88,7 +89,7 @@ def steady_light(timeline: Timeline, stretch: float = 1.0) -> SteadyLight:
     """The steady state of a continuous timeline, on the reduced system. Raises evolve.NotUnique with indices into the full x."""
     g, rest = timeline.generator, timeline.rest
     keep = relevant([rest.silent, *rest.jumps.values()], g.start != 0, g.trace != 0)
-    generator, trace = restrict(sum(rest.jumps.values(), rest.silent).tocsr(), keep), g.trace[keep]
+    generator, trace = restrict(sp.csr_array(sum(rest.jumps.values(), rest.silent)), keep), g.trace[keep]
     try:
         state = steady_state(generator, trace)
     except NotUnique as e:
