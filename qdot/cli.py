@@ -13,12 +13,13 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from threadpoolctl import threadpool_limits
 
 from qdot.errors import InputError, bad, unknown
 
@@ -44,6 +45,7 @@ COMMAND_LINE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. arguments: without the program's name; those of the process if None."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    threadpool_limits(limits=1, user_api="blas")  # the matrices are small: more threads only wait for each other
     try:
         code = typer.main.get_command(app).main(args=given or ["--help"], prog_name="qdot", standalone_mode=False)
     except COMMAND_LINE_ERROR as error:
@@ -106,9 +108,9 @@ def _reproduce(
     ] = None,
     as_json: AsJson = False,
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of measurements that are not shipped.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures; without it none are drawn.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures; qdot-figures, or none with --json.", show_default=False)] = None,
 ) -> None:
-    """Compare published numbers with computed ones; exits with 1 if a required number differs."""
+    """Compare published numbers with computed ones and draw the figures; exits with 1 if a required number differs."""
     from qdot import study
 
     known = study.names()
@@ -117,10 +119,11 @@ def _reproduce(
     for name in studies or []:
         if name not in known:
             raise unknown("study", name, known)
-    verdicts = []
-    for name in studies or known:
-        with _busy(f"reproducing {name}"):
-            verdicts += study.reproduce(name, data=data, out=out / name if out is not None and len(studies or known) > 1 else out)
+    if out is None and not as_json:
+        out = Path("qdot-figures")
+    chosen = list(dict.fromkeys(studies or known))
+    with _busy(f"reproducing {', '.join(chosen)}"):
+        verdicts = [v for found in _each(study.reproduce, [(name, data, None if out is None else out / name) for name in chosen]) for v in found]
     if out is not None:
         _note(f"figures in {out}")
     wrong = [v for v in verdicts if v.required and v.verdict == "differs"]
@@ -129,6 +132,18 @@ def _reproduce(
     if wrong:
         _note(f"{len(wrong)} required number{'s' if len(wrong) > 1 else ''} differ{'' if len(wrong) > 1 else 's'}: " + ", ".join(v.quantity for v in wrong))
         raise typer.Exit(FAILED)
+
+
+def _each(call: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+    """call(*a) for each a, in order; several at once in processes of their own where there are several."""
+    if len(arguments) == 1:
+        return [call(*arguments[0])]
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    workers = min(len(arguments), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), threadpool_limits, (1, "blas")) as pool:
+        return [job.result() for job in [pool.submit(call, *a) for a in arguments]]
 
 
 @app.command("fit")

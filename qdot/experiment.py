@@ -67,7 +67,8 @@ class Experiment:
             raise unknown("Experiment.picture", self.picture, ["rate", "lindblad"])
         number("rtol", self.rtol, low=0.0, open_low=True)
         number("atol", self.atol, low=0.0, open_low=True)
-        self._transmission(self.stages[-1])
+        if self.collection:
+            self._transmission(self.stages[-1])
 
     # ------------------------------------------------------------------------------------------------------------ set-up
 

@@ -17,7 +17,7 @@ import numpy as np
 from iminuit import Minuit
 
 from qdot.data import Histogram, Series
-from qdot.errors import bad, number, unknown
+from qdot.errors import InputError, bad, number, unknown
 from qdot.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -360,6 +360,10 @@ class _Point(NamedTuple):
         return np.where(sigma > 0, sigma, blind)
 
 
+NO_ANSWER = 1e6
+"""The residual where the model gives no number."""
+
+
 class _Problem:
     """chi2 as a sum of squared residuals within bounds, searched in logarithms where a lower bound is > 0. Counts its evaluations.
 
@@ -369,6 +373,7 @@ class _Problem:
 
     def __init__(self, residuals: Callable[[np.ndarray], np.ndarray], bounds: Sequence[tuple[float | None, float | None]]) -> None:
         self.of, self.calls = residuals, 0
+        self.points: int | None = None
         self.logarithmic = np.array([low is not None and low > 0 for low, _ in bounds])
         low = np.array([-np.inf if b is None else b for b, _ in bounds], dtype=float)
         high = np.array([np.inf if b is None else b for _, b in bounds], dtype=float)
@@ -385,10 +390,16 @@ class _Problem:
         return np.clip(values, *ends)
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
-        """(n,) residuals; large where the model gives none."""
+        """(n,) residuals; large where the model gives none, or refuses the parameters (a pump of 0, say). At the start a refusal is an error."""
         self.calls += 1
-        r = self.of(self.outer(x))
-        return np.where(np.isfinite(r), r, 1e6)
+        try:
+            r = self.of(self.outer(x))
+        except InputError:
+            if self.points is None:
+                raise
+            r = np.full(self.points, np.inf)
+        self.points = r.size
+        return np.where(np.isfinite(r), r, NO_ANSWER)
 
     def chi2(self, *x: float) -> float:
         """Sum of their squares."""
@@ -444,6 +455,9 @@ class _Problem:
                 j, is_fresh, damping = self.slopes(x, r, widths), True, 0.0
                 continue
             new = self.residuals(trial)
+            if np.any(new == NO_ANSWER) and damping < 1e12:  # no slope to learn from such a point, only that the step was too long
+                damping = max(10 * damping, 1e-2)
+                continue
             j = j + np.outer(new - r - scaled @ move, move / widths) / (move @ move)
             better = new @ new < r @ r
             if better:

@@ -10,6 +10,8 @@ import pytest
 
 import qdot
 from qdot import plot
+from qdot.data import Series
+from qdot.fitting import FitResult
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +98,30 @@ def test_a_measured_series_is_drawn_with_both_of_its_errors(tmp_path: Path) -> N
     (bars,) = ax.containers
     ends = [segment[:, 1].tolist() for segment in bars[2][0].get_segments()]
     np.testing.assert_allclose(ends, [[1.4, 1.7], [1.3, 1.7]], rtol=1e-14)
+
+
+def fitted(cw: qdot.Experiment) -> FitResult:
+    """A fit of two quantities against power; the second has no model but a straight line."""
+    power = np.array([1.0, 300.0, 3.0])
+    g2 = Series(power, [5.0, 1.0, 3.0], [0.1] * 3, [0.2] * 3, "power_uW", "g2_zero", "made up")
+    decay = Series(power, [1.0, 2.0, 1.5], [0.1] * 3, [0.1] * 3, "power_uW", "decay_ns", "made up")
+    pump = "source.pump_per_ns_per_uW"
+    return qdot.fit(cw, [g2, decay], vary={pump: (3.0, 0.1, 9.0)}, predict=lambda e, d: [np.full(3, e.source.pump_per_ns_per_uW), np.full(3, 1.4)])
+
+
+def test_a_fit_is_drawn_with_residuals_below_each_quantity(cw: qdot.Experiment) -> None:
+    result = fitted(cw)
+    top = result.plot()
+    g2, residuals, decay, _ = top.figure.axes
+    assert top is g2
+    assert (g2.get_ylabel(), decay.get_ylabel(), residuals.get_ylabel()) == ("g2(0)", "decay (ns)", "residual\n(std. errors)")
+    assert g2.get_xscale() == "log"
+    np.testing.assert_array_equal(residuals.get_lines()[0].get_ydata(), result.terms[0].pulls)
+    line = next(one for one in g2.get_lines() if "fit" in str(one.get_label()))
+    np.testing.assert_array_equal(line.get_xdata(), [1.0, 3.0, 300.0])
+
+
+def test_a_fit_on_given_axes_names_every_quantity(cw: qdot.Experiment) -> None:
+    ax = plt.subplots()[1]
+    assert fitted(cw).plot(ax) is ax
+    assert ax.get_ylabel() == "g2(0), decay (ns)"

@@ -47,7 +47,7 @@ ALTERNATIVE = {
 
 def run(data: Path | None = None, out: Path | None = None) -> list[Verdict]:
     """The study's table: points against the reference table, the joint fit, and what it leaves open. Figures go to `out`."""
-    found, measured = _points(data)
+    found, measured = measurements(data)
     result = joint_fit(measured)
     if out is not None:
         _draw(result, measured, found, out)
@@ -56,7 +56,7 @@ def run(data: Path | None = None, out: Path | None = None) -> list[Verdict]:
 
 def fit(data: Path | None = None, out: Path | None = None) -> dict[str, Any]:
     """The joint fit as plain values: chi2_per_dof, points, parameters, and what belongs to them. Figures and derived_points.csv go to `out`."""
-    found, measured = _points(data)
+    found, measured = measurements(data)
     result = joint_fit(measured)
     g2, decay = (t.predicted for t in result.terms)
     answer: dict[str, Any] = {
@@ -158,8 +158,8 @@ def verdicts(measured: points.Points, result: FitResult) -> list[Verdict]:
     return rows
 
 
-def _points(data: Path | None) -> tuple[list[points.Setting], points.Points]:
-    """The settings if there are histograms (else none), and the points."""
+def measurements(data: Path | None = None) -> tuple[list[points.Setting], points.Points]:
+    """The settings if there are histograms (else none), and the points; data: where the histograms are, None to look for them."""
     where = _beside() if data is None else data
     if where is None:
         return [], points.read()
@@ -174,10 +174,14 @@ def _beside() -> Path | None:
     return where if (where / "power_series").is_dir() else None
 
 
+def curve(result: FitResult, measured: points.Points, powers_uW: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(g2(0), decay time in ns) of the fitted dot at any powers, read off in bins of 0.256 ns on the median background of the measurements."""
+    level = np.full(powers_uW.size, float(np.median(measured.background_per_ns / measured.side_area)))
+    return read_off(model_peaks(result, powers_uW), np.arange(powers_uW.size), level, np.full(powers_uW.size, 0.256))
+
+
 def _draw(result: FitResult, measured: points.Points, found: list[points.Setting], out: Path) -> None:
     powers = np.geomspace(1.0, 32.0, 24)
-    level = np.full(powers.size, float(np.median(measured.background_per_ns / measured.side_area)))
-    curve = read_off(model_peaks(result, powers), np.arange(powers.size), level, np.full(powers.size, 0.256))
-    drawing.power_series(result, measured, powers, curve, out / "power_series.png")
+    drawing.power_series(result, measured, powers, curve(result, measured, powers), out / "power_series.png")
     if found:
         drawing.histograms(found, measured, model_peaks(result, measured.power_uW), out / "histograms.png")
