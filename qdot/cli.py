@@ -108,7 +108,9 @@ def _reproduce(
     ] = None,
     as_json: AsJson = False,
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of measurements that are not shipped.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures; qdot-figures, or none with --json.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for figures; default qdot-figures, with --json none.", show_default=False)
+    ] = None,
 ) -> None:
     """Compare published numbers with computed ones and draw the figures; exits with 1 if a required number differs."""
     from qdot import study

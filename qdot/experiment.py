@@ -380,10 +380,10 @@ class Experiment:
         keep("mean_photons", [m[1] for m in moments])
         keep("g2_zero", [m[2] / m[1] ** 2 for m in moments], scale=1.0)
         keep("g3_zero", [m[3] / m[1] ** 3 for m in moments], scale=1.0)
-        keep("photon_fraction_in_pairs", [2 * p[2] / m[1] for p, m in zip(runs, moments, strict=True)])
-        keep("event_fraction_of_pairs", [p[2] / q[1] for p, q in both])
-        keep("pair_efficiency", [p[2] for p in runs])
-        keep("pair_coincidence_efficiency", [m[2] / 2 for m in moments])
+        keep("photon_fraction_in_pairs", [2 * p[2] / m[1] for p, m in zip(runs, moments, strict=True)], scale=1.0)
+        keep("event_fraction_of_pairs", [p[2] / q[1] for p, q in both], scale=1.0)
+        keep("pair_efficiency", [p[2] for p in runs], scale=1.0)
+        keep("pair_coincidence_efficiency", [m[2] / 2 for m in moments], scale=1.0)
         if at_least[0][2] > 0.0:
             keep("pair_share_of_multiphotons", [p[2] / q[2] for p, q in both], checked=False)
         else:

@@ -110,7 +110,7 @@ def _from_moves(model: Model, moves: Moves) -> Generator:
     driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
     for (drive, channel), (to, start, rates) in moves.items():
         arrive = sp.coo_array((rates, (to.astype(int), start.astype(int))), shape=(n, n)).tocsr()
-        leave = sp.diags_array(np.bincount(start.astype(int), rates, minlength=n)).tocsr()
+        leave = sp.diags_array(np.bincount(start.astype(int), rates, minlength=n).astype(float)).tocsr()  # of nothing, bincount makes integers
         silent = _file(drive, channel, leave, arrive, silent, driven, jumps, driven_jumps)
     if isinstance(model.start, str) or model.start is None:
         row = np.zeros(n)
