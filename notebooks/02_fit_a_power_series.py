@@ -38,8 +38,10 @@ sps = study.module("sps_quality_2023")
 
 # %%
 settings, measured = sps.measurements()
-print(f"{len(settings)} histograms found" if settings else "no histograms found: using the study's table of points")
-print(f"zero delay {measured.zero_delay_ns:.4f} +- {measured.zero_delay_error_ns:.4f} ns")
+if settings:
+    print(f"{len(settings)} settings found, zero delay {measured.zero_delay_ns:.4f} +- {measured.zero_delay_error_ns:.4f} ns")
+else:
+    print("no histograms found: using the study's table of points")
 print(f"{'setting':>16}  {'power (uW)':>10}  {'g2(0)':>24}  {'peak decay (ns)':>22}")
 for row in zip(
     measured.names,

@@ -512,7 +512,9 @@ def _timeline(
     times = sorted(marks)
     stretches: list[Stretch] = []
     for i, t in enumerate(times):
-        stretches += [_kick(g, p, model) for p in pulses if isinstance(p, Instant) and Fraction(p.start_ns) == t]
+        now = [p for p in pulses if isinstance(p, Instant) and Fraction(p.start_ns) == t]
+        if now:
+            stretches.append(_kick(g, now, model))
         if i + 1 == len(times):
             break
         middle, duration = (t + times[i + 1]) / 2, float(times[i + 1] - t)
@@ -534,27 +536,30 @@ def _timeline(
     return Timeline(g, tuple(stretches), rest, period, True)
 
 
-def _kick(g: Generator, p: Instant, model: Model) -> Stretch:
-    """An instant: exp of everything that the drive multiplies, with dose and area in place of envelope times time."""
+def _kick(g: Generator, instants: Sequence[Instant], model: Model) -> Stretch:
+    """Instants of one moment: exp of the sum of all that they multiply, with dose and area in place of envelope times time."""
     total = sp.csr_array((g.dimension, g.dimension))
     light: dict[Channel, sp.csr_array] = {}
-    phase = p.detuning_per_ns * p.start_ns + math.pi * p.phase_pi
-    rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
-    for (name, part), m in g.driven.items():
-        if name != p.name:
-            continue
-        if part == "intensity":
-            if p.dose == 0.0 and p.dose_ns is None and p.area_pi is not None:
-                raise bad(f"drive {p.name!r} dose_ns", "be given, because this instant drives jumps", "none", "add dose_ns")
-            total = total + p.dose * m
-            light = {c: p.dose * j for (n, c), j in g.driven_jumps.items() if n == name}
-            continue
-        if p.area_pi is None:
-            raise bad(f"drive {p.name!r} area_pi", "be given, because this instant drives couplings", "none", "add area_pi")
-        strength = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
-        turned = strength * np.exp(-1j * phase * (1.0 if part.startswith("field") else 2.0))
-        total = total + (turned.imag if part.endswith("_im") else turned.real) * m
-    return Stretch(p.start_ns, 0.0, total.tocsr(), light, is_instant=True)
+    for p in instants:
+        phase = p.detuning_per_ns * p.start_ns + math.pi * p.phase_pi
+        rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
+        for (name, part), m in g.driven.items():
+            if name != p.name or not m.count_nonzero():
+                continue
+            if part == "intensity":
+                if p.dose_ns is None and p.energy is None:
+                    raise bad(f"drive {p.name!r} dose_ns", "be given, because this instant drives jumps", "none", "add dose_ns")
+                total = total + p.dose * m
+                for (other, c), j in g.driven_jumps.items():
+                    if other == name:
+                        light[c] = light[c] + p.dose * j if c in light else p.dose * j
+                continue
+            if p.area_pi is None:
+                raise bad(f"drive {p.name!r} area_pi", "be given, because this instant drives couplings", "none", "add area_pi")
+            strength = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
+            turned = strength * np.exp(-1j * phase * (1.0 if part.startswith("field") else 2.0))
+            total = total + (turned.imag if part.endswith("_im") else turned.real) * m
+    return Stretch(instants[0].start_ns, 0.0, total.tocsr(), light, is_instant=True)
 
 
 # ------------------------------------------------------------------------------------------------------------------ QuTiP

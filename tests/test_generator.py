@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import qutip
+import scipy.linalg
 
 import qdot
 from qdot import Experiment, InputError, drive, lindblad
@@ -146,6 +147,17 @@ def test_a_pulse_seen_from_the_frame_of_a_detuned_laser_keeps_its_own_detuning()
     one = Experiment(model(0.0), (drive.CW(name="cw", detuning_ueV=0.9), pulse(0.4))).photon_numbers("X", max=3)
     two = Experiment(model(0.9), (drive.CW(name="cw"), pulse(-0.5))).photon_numbers("X", max=3)
     np.testing.assert_allclose(one.probabilities, two.probabilities, rtol=1e-9)
+
+
+def test_instants_of_one_moment_act_together_whatever_their_order() -> None:
+    jumps = (Jump.of("G", "D", 0.7, drive="a"), Jump.of("D", "X", 0.4, drive="b"), Jump.of("X", "G", 2.0, "X"), Jump.of("D", "G", 0.1))
+    model = Model(("G", "D", "X"), jumps=jumps)
+    both = [drive.Instant(name="a", dose_ns=1.3, start_ns=0.5), drive.Instant(name="b", dose_ns=2.1, start_ns=0.5)]
+    w = np.zeros((3, 3))
+    w[1, 0], w[2, 1] = 0.7 * 1.3, 0.4 * 2.1
+    loaded = scipy.linalg.expm(w - np.diag(w.sum(axis=0)))[:, 0]
+    for order in (both, both[::-1]):
+        assert Experiment(model, order).photon_numbers("X").probabilities[1] == pytest.approx(loaded[2], rel=1e-12)
 
 
 def test_two_lasers_of_different_colour_on_one_transition_have_no_steady_state() -> None:
