@@ -171,3 +171,19 @@ def test_bad_requests_are_refused(data: list[Series], vary: dict, said: str) -> 
 def test_a_column_that_is_no_quantity_is_refused() -> None:
     with pytest.raises(InputError, match="height"):
         fit(DOT, [series()], vary={A: (1.0, 0.1, 10.0)})
+
+
+def test_where_the_model_gives_no_answer_there_is_no_fit_and_the_rest_goes_on() -> None:
+    """A model that cannot be calculated below 0.3 and is best at 0.5 +- 0.1: the interval's lower end would lie beyond."""
+
+    def stops(e: Experiment, data: Sequence[Measured]) -> list[np.ndarray]:
+        if e.source.lifetime_X_ns < 0.3:
+            raise InputError("the source must emit light, got none; raise the pump")
+        return [np.full(len(d), e.source.lifetime_X_ns) for d in data]
+
+    one = series(np.array([0.5]), np.array([0.1]), np.array([0.1]))
+    result = fit(DOT, [one], vary={A: (0.9, 1e-3, 10.0)}, predict=stops)
+    assert result.parameters[A].value == pytest.approx(0.5, abs=1e-3)
+    assert result.parameters[A].minus == pytest.approx(0.1, rel=1e-2)
+    with pytest.raises(InputError, match="emit light"):
+        fit(DOT, [one], vary={A: (0.1, 1e-3, 10.0)}, predict=stops)
