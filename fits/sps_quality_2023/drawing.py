@@ -23,8 +23,8 @@ def power_series(result: FitResult, measured: Points, powers_uW: np.ndarray, cur
     for k, (term, line, name) in enumerate(zip(result.terms, curve, names, strict=True)):
         top, bottom = axes[0, k], axes[1, k]
         top.errorbar(term.x, term.value, [term.minus, term.plus], fmt="o", ms=4, capsize=2, label="from the histograms")
-        top.plot(powers_uW, line, label="fitted ReservoirDot")
-        top.plot(term.x, term.predicted, "_", color="C1", ms=9)
+        top.plot(powers_uW, line, label="fitted ReservoirDot, median background")
+        top.plot(term.x, term.predicted, "_", color="C1", ms=9, label="the same, on each setting's own background")
         top.set_ylabel(name)
         top.legend()
         bottom.axhline(0, lw=0.8, color="0.5")
