@@ -388,6 +388,9 @@ class Experiment:
             keep("pair_share_of_multiphotons", [p[2] / q[2] for p, q in both], checked=False)
         else:
             figures["pair_share_of_multiphotons"] = float("nan")
+        if set(self.model.lines_of(label)) == {"XX", "X"}:
+            eta = self._transmission(stage)
+            keep("prepared_pair_efficiency", [m[1] * eta["XX"] * eta["X"] for m in self._moments(self._light("XX", "emission"))])
         return PhotonNumbers(
             label=_name(label),
             stage=stage,

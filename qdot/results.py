@@ -71,7 +71,8 @@ class PhotonNumbers:
     """P(n) of one label in one window at one stage, and the figures read off it; `at(stage)` gives another stage.
 
     mean_photons, g2_zero, g3_zero come from factorial moments, not from the probabilities, and so know no largest photon number.
-    errors: {figure: largest |error| / max(|value|, atol)}; again: calculates the same at another stage.
+    prepared_pair_efficiency: preparation * eta_XX * eta_X, where the label is the lines XX and X together; preparation is the mean number of
+    XX photons per pulse at emission. errors: {figure: largest |error| / max(|value|, atol)}; again: calculates the same at another stage.
     """
 
     label: str
@@ -88,6 +89,7 @@ class PhotonNumbers:
     pair_coincidence_efficiency: float
     errors: dict[str, float]
     again: Callable[[str], PhotonNumbers]
+    prepared_pair_efficiency: float | None = None
 
     @property
     def error_bound(self) -> float:
@@ -110,7 +112,8 @@ class PhotonNumbers:
             "pair_efficiency",
             "pair_coincidence_efficiency",
         )
-        return {n: getattr(self, n) for n in names}
+        found = {n: getattr(self, n) for n in names}
+        return found if self.prepared_pair_efficiency is None else {**found, "prepared_pair_efficiency": self.prepared_pair_efficiency}
 
     def __str__(self) -> str:
         lines = [f"photons of {self.label} at stage {self.stage}, {self.window}"]

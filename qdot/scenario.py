@@ -336,24 +336,11 @@ def _run_g2(experiment: Experiment, asked: G2Table | tuple[G2Table, ...], result
     result["g2"] = curves if isinstance(asked, tuple) else curves[0]
 
 
-FIGURES = (
-    "mean_photons",
-    "g2_zero",
-    "g3_zero",
-    "photon_fraction_in_pairs",
-    "event_fraction_of_pairs",
-    "pair_share_of_multiphotons",
-    "pair_efficiency",
-    "pair_coincidence_efficiency",
-)
-"""The figures printed beside P(n)."""
-
-
 def _run_photon_numbers(experiment: Experiment, label: str | tuple[str, ...], most: int, result: dict[str, Any], errors: dict[str, float]) -> None:
     numbers = experiment.photon_numbers(label, max=most)
     result["window"] = numbers.window
     result["photon_numbers"] = _floats(numbers.probabilities)
-    result |= {name: _defined(getattr(numbers, name)) for name in FIGURES}
+    result |= {name: _defined(value) for name, value in numbers.figures().items()}
     errors |= {key: float(value) for key, value in numbers.errors.items()}
 
 

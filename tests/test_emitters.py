@@ -225,3 +225,12 @@ def test_couplings_of_an_emitter_are_listed_lower_level_first() -> None:
     for c in PolarisedCascade(rabi_per_ns_per_sqrt_uW=1.0, drive_angle_pi=0.25).model().couplings:
         assert isinstance(c, Coupling)
         assert c.between in {("G", "X_H"), ("X_H", "XX"), ("G", "X_V"), ("X_V", "XX")}
+
+
+def test_the_prepared_pair_efficiency_is_preparation_times_both_transmissions() -> None:
+    e = Experiment(BrightCascade(two_photon_rabi_per_ns_per_uW=1.0), drive.Gaussian(fwhm_ns=0.01, area_pi=1.0), collection={"XX": 0.6, "X": 0.7})
+    numbers = e.photon_numbers("pair")
+    prepared = e.joint_photon_numbers(stage="emission").mean_photons[0]
+    assert numbers.prepared_pair_efficiency == pytest.approx(prepared * 0.6 * 0.7, rel=1e-12)
+    assert numbers.pair_efficiency == pytest.approx(numbers.prepared_pair_efficiency, rel=0.05)  # re-excitation is rare
+    assert e.photon_numbers("X").prepared_pair_efficiency is None

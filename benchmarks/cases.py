@@ -1,0 +1,228 @@
+"""The cases: what is computed, in which order the numbers are returned, and an independent reference for each.
+
+Every method of a case returns one flat array in the order given here. Rates in 1/ns, times in ns.
+The references use none of the methods' code: ball arithmetic of python-flint at 400 bits for the constant generators, a Taylor series
+with 40 digits of mpmath for the pulsed two-level emitter, and published digits for the cavity (the only case without a calculation of its own).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Rates = list[tuple[int, int, float]]
+"""(from, to, rate)."""
+
+# W1 and W6: levels G, D, X, XX
+G, D, X, XX = range(4)
+DELAYS = np.logspace(-3, 3, 500)
+PUMP = 0.05
+PUMPS = np.logspace(-6, 1, 60)
+GRID_PUMPS = np.logspace(-6, 1, 100)
+GRID_FLIPS = np.logspace(-6, -1, 100)
+
+# W2: the Rabi envelope is a Gaussian of unit lifetime's tenth (FWHM of the field)
+SIGMA = 0.1 / (2 * math.sqrt(2 * math.log(2)))
+
+# W3: biexciton in a cavity
+G_CAVITY = 2 * math.pi * 20
+KAPPA = 5 * G_CAVITY
+E_H, E_V = 1519.27 + 15.19 / 2, 1519.27 - 15.19 / 2
+RABI = 1126.0
+SIGMA_3 = 0.010 / (2 * math.sqrt(2 * math.log(2)))
+FOCK = 5
+
+# W5: a train with a long memory
+PERIOD = 12.5
+W5_STATIC: Rates = [(XX, X, 10.0), (X, G, 5.0), (D, G, 8e-5), (D, X, 1e-5)]
+W5_KICK: Rates = [(G, D, 0.3), (D, XX, 0.8)]
+
+
+def w1_rates(pump: float, flip: float = 1e-4) -> Rates:
+    """Dark-loaded cascade; transition 2 (XX -> X) and 3 (X -> G) emit."""
+    return [(G, D, pump), (D, XX, pump / 2), (XX, X, 10.0), (X, G, 5.0), (D, X, flip)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case. relative: the error is |value - reference| / |reference| everywhere; else over max(|reference|, 1)."""
+
+    what: str
+    returns: str
+    reference: Callable[[], np.ndarray]
+    source: str
+    relative: bool
+
+    def errors(self, values: np.ndarray) -> tuple[float, float]:
+        """(error as the case defines it, largest relative deviation); infinity where a method returned no number."""
+        ref = self.reference()
+        if values.shape != ref.shape:
+            raise ValueError(f"a method returned {values.shape} numbers, the reference has {ref.shape}")
+        off = np.where(np.isfinite(values), np.abs(values - ref), math.inf)
+        scaled = off / (np.abs(ref) if self.relative else np.maximum(np.abs(ref), 1.0))
+        return float(scaled.max()), float((off / np.abs(ref)).max())
+
+
+# ------------------------------------------------------------------------------------------- ball arithmetic (python-flint)
+
+
+def _balls(rates: Rates, size: int = 4) -> object:
+    """Generator of rate equations as an arb_mat; rates enter as the doubles that the methods get."""
+    import flint
+
+    flint.ctx.prec = 400
+    m = flint.arb_mat(size, size)
+    for start, to, rate in rates:
+        m[to, start] += flint.arb(rate)
+        m[start, start] -= flint.arb(rate)
+    return m
+
+
+def _stationary(m: object) -> object:
+    """The vector of sum 1 in the kernel of m (in place of the last row stands the sum)."""
+    import flint
+
+    a, b = flint.arb_mat(m), flint.arb_mat(4, 1)  # type: ignore[call-overload]
+    for j in range(4):
+        a[3, j] = 1
+    b[3, 0] = 1
+    return a.solve(b)
+
+
+def _w1(pump: float) -> list[float]:
+    import flint
+
+    m = _balls(w1_rates(pump))
+    x = _stationary(m)
+    flux_xx, flux_x = 10 * x[XX, 0], 5 * x[X, 0]
+    rows = [float(x[i, 0]) for i in range(4)]
+    auto, cross = [], []
+    for tau in DELAYS:
+        u = (m * flint.arb(float(tau))).exp()
+        # after an X photon the dot is in G, after an XX photon in X
+        auto.append(float(5 * u[X, G] / flux_x))
+        cross.append(float(5 * u[X, X] / flux_x))
+    if not flux_xx > 0:
+        raise ValueError("the reference emits no light")
+    return rows + auto + cross
+
+
+def w1_single() -> np.ndarray:
+    """Populations, g2 of X, g2 of X after XX."""
+    return np.array(_w1(PUMP))
+
+
+def w1_sweep() -> np.ndarray:
+    """The same for every pump."""
+    return np.array([_w1(float(p)) for p in PUMPS]).ravel()
+
+
+def w5() -> np.ndarray:
+    """Sectors of 0 to 4 photons, and exact moments, from block-triangular exponentials."""
+    import flint
+
+    s, light = _balls(W5_STATIC), flint.arb_mat(4, 4)
+    for start, to, rate in W5_STATIC[:2]:
+        light[to, start] = flint.arb(rate)
+    kick = _balls(W5_KICK).exp()
+    t = flint.arb(PERIOD)
+
+    def blocks(diagonal: object, count: int) -> list[object]:
+        big = flint.arb_mat(4 * count, 4 * count)
+        for n in range(count):
+            for i in range(4):
+                for j in range(4):
+                    big[4 * n + i, 4 * n + j] = diagonal[i, j]
+                    if n:
+                        big[4 * n + i, 4 * n - 4 + j] = light[i, j]
+        e = (big * t).exp()
+        return [flint.arb_mat(4, 4, [e[4 * n + i, j] for i in range(4) for j in range(4)]) for n in range(count)]
+
+    moments, sectors = blocks(s, 3), blocks(s - light, 5)
+    one_period = moments[0] * kick
+    eye = flint.arb_mat(4, 4, [int(i == j) for i in range(4) for j in range(4)])
+    x = _stationary(one_period - eye)
+
+    def total(v: object) -> object:
+        return v[0, 0] + v[1, 0] + v[2, 0] + v[3, 0]
+
+    lit = kick * x
+    found = [total(u * lit) for u in sectors]
+    mean = total(moments[1] * lit)
+    peaks = [2 * total(moments[2] * lit) / mean**2]
+    y = moments[1] * lit
+    for _ in range(10):
+        peaks.append(total(moments[1] * kick * y) / mean**2)
+        y = one_period * y
+    return np.array([float(v) for v in [*found, *peaks]])
+
+
+def w6() -> np.ndarray:
+    """g2(0) of all light, flux, pair flux fraction on the grid."""
+    rows = []
+    for p in GRID_PUMPS:
+        for f in GRID_FLIPS:
+            x = _stationary(_balls(w1_rates(float(p), float(f))))
+            flux_xx, flux_x = 10 * x[XX, 0], 5 * x[X, 0]
+            flux = flux_xx + flux_x
+            rows.append((float(5 * flux_xx / flux**2), float(flux), float(2 * flux_xx / flux)))
+    return np.array(rows).ravel()
+
+
+# ----------------------------------------------------------------------------------------------------- Taylor series (mpmath)
+
+
+def w2(area_pi: float) -> np.ndarray:
+    """P(0..4), mean and g2: sectors of 0 to 9 photons of (g, e, Im coherence), order 40, 96 steps, 40 digits, then the tail in closed form."""
+    import mpmath as mp
+
+    with mp.workdps(40):
+        sectors, order, steps = 10, 40, 96
+        sigma = mp.mpf(1) / 10 / (2 * mp.sqrt(2 * mp.log(2)))
+        peak = area_pi * mp.pi / (sigma * mp.sqrt(2 * mp.pi))
+        g, e, c = (np.array([mp.mpf(0)] * sectors) for _ in range(3))
+        g[0] = mp.mpf(1)
+        h = 12 * sigma / steps
+        for step in range(steps):
+            u, k = -6 + mp.mpf(12) * step / steps, h / sigma
+            w = [peak * mp.exp(-u * u / 2)]
+            w.append(-u * k * w[0])
+            for n in range(1, order):
+                w.append((-u * k * w[n] - k * k * w[n - 1]) / (n + 1))
+            gs, es, cs = [g], [e], [c]
+            for n in range(order):
+                driven_c = sum(w[j] * cs[n - j] for j in range(n + 1))
+                driven_z = sum(w[j] * (es[n - j] - gs[n - j]) for j in range(n + 1))
+                emitted = np.concatenate([[mp.mpf(0)], es[n][:-1]])
+                gs.append(h * (emitted + driven_c) / (n + 1))
+                es.append(h * (-es[n] - driven_c) / (n + 1))
+                cs.append(h * (-cs[n] / 2 + driven_z / 2) / (n + 1))
+            g, e, c = sum(gs), sum(es), sum(cs)
+        p = g + np.concatenate([[mp.mpf(0)], e[:-1]])
+        mean = sum(n * p[n] for n in range(sectors))
+        pairs = sum(n * (n - 1) * p[n] for n in range(sectors))
+        return np.array([float(v) for v in [*p[:5], mean, pairs / mean**2]])
+
+
+def w3() -> np.ndarray:
+    """P(0..4), mean, g2: digits of a separate calculation (counting sectors, eighth order, 1e-13), ten after the point."""
+    return np.array([0.3584846206, 0.3149560389, 0.3253238371, 0.0012224129, 1.30205e-5, 0.9693233844, 0.7004558652])
+
+
+FLINT = "own calculation: python-flint, ball arithmetic, 400 bits"
+CASES: dict[str, Case] = {
+    "W1-single": Case("stiff continuous wave, one pump, 500 delays", "4 populations, g2 of X, g2 of X after XX", w1_single, FLINT, True),
+    "W1-sweep": Case("the same for 60 pumps from 1e-6 to 10 per ns", "as W1-single for each pump", w1_sweep, FLINT, True),
+    "W2-pi": Case(
+        "two-level emitter, Gaussian pi pulse", "P(0..4), mean, g2", lambda: w2(1.0), "own calculation: Taylor series of order 40 with 40 digits (mpmath)", False
+    ),
+    "W2-2pi": Case(
+        "two-level emitter, Gaussian 2 pi pulse", "P(0..4), mean, g2", lambda: w2(2.0), "own calculation: Taylor series of order 40 with 40 digits (mpmath)", False
+    ),
+    "W3": Case("biexciton in a cavity (20 states), two-photon pulse", "P(0..4), mean, g2 of the mode's light", w3, "stored digits, ten after the point", False),
+    "W5": Case("a train whose dark state lives 1000 periods", "P(0..4) per period, g2[0..10]", w5, FLINT, True),
+    "W6": Case("10 000 points: pump times spin flip", "g2(0) of all light, flux, pair flux fraction", w6, FLINT, True),
+}
