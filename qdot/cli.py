@@ -208,6 +208,9 @@ def _fit_series(files: Sequence[Path], emitter: str, vary: Sequence[str], fixed:
         raise unknown("--emitter", emitter, kinds)
     start = {name: _start_and_limits(name, text) for name, text in _named_values("--vary", vary)}
     held = {name: _plain(f"--set {name}", text) for name, text in _named_values("--set", fixed)}
+    both = sorted(start.keys() & held.keys())
+    if both:
+        raise bad("--set", "hold a parameter that is not varied", f"{both[0]} in --vary and in --set", "remove one of them")
     experiment = qdot.Experiment(kinds[emitter](), drive=_drive(drive)).replace(held)
     experiment.replace({name: value for name, (value, _, _) in start.items() if not name.startswith("histogram.")})  # refuses what no such source has
     measured = [qdot.read_histogram(path) if _holds_counts(path) else qdot.read_series(path) for path in files]
@@ -227,12 +230,15 @@ def _holds_counts(path: Path) -> bool:
 
 def _named_values(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     """NAME=VALUE as (dotted name, value); a bare name is one of the source."""
-    found = []
+    found: list[tuple[str, str]] = []
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise bad(option, "be NAME=VALUE", repr(text), f"for example {option} spin_flip_per_ns=1e-4")
-        found.append((name.strip() if "." in name else f"source.{name.strip()}", value))
+        dotted = name.strip() if "." in name else f"source.{name.strip()}"
+        if any(dotted == other for other, _ in found):
+            raise bad(option, "name each parameter once", f"{name.strip()} twice", "remove one of them")
+        found.append((dotted, value))
     return found
 
 

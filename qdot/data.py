@@ -131,7 +131,7 @@ def read_series(path: str | Path, value: str | None = None, x: str | None = None
         value = next((n for n in names if n != x and _error_columns(n, names)), None)
         if value is None:
             must = "hold a quantity with an uncertainty, for example g2_zero and g2_zero_error"
-            raise bad(f"{path}", must, ", ".join(names), "name the columns with value= and error=")
+            raise bad(f"{path}", must, ", ".join(names), "rename the columns; in Python, read_series takes value= and error= as well")
     errors = _error_columns(value, names) if error is None else (error, error) if isinstance(error, str) else error
     for column in (x, value):
         if column not in names:

@@ -1,8 +1,8 @@
 """One experiment: source, drive and collection, and what it yields. The only place that chains the pipeline.
 
 Every number comes with `error_bound`, the largest |error| / max(|value|, atol): the calculation is done a second time with other step sizes and
-with every rate moved in its last digits, and once more with one more number state in each cavity; what changes, times a margin, is the bound.
-A bound above `rtol` is an error, not a result.
+with every rate moved in its last digits, and once more with a third more number states in each cavity; what changes, times a margin, is the bound.
+An error above `rtol` is refused: entry by entry in the rate picture, over the largest value of the curve in the Lindblad picture.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ class Experiment:
         tau_ns: delays in ns, negative ones exchange the labels. Several labels in a list are added.
         """
         second = first if second is None else second
-        tau = np.atleast_1d(np.asarray(tau_ns, dtype=float))
+        tau = _times("tau_ns", tau_ns)
         if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
             raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
         steady = self._continuous("g2(tau)", "ask for side_peaks (g2[m] of the pulse train) or photon_numbers")
@@ -440,7 +440,7 @@ class Experiment:
 
     def emission_profile(self, t_ns: Any, label: Label, stage: str | None = None) -> Curve:
         """Flux in 1/ns at times t after the period start (train, 0 <= t <= period) or after t = 0 (single pulse): the decay trace."""
-        t = np.atleast_1d(np.asarray(t_ns, dtype=float))
+        t = _times("t_ns", t_ns)
         limit = np.inf if self.period_ns is None else self.period_ns
         if t.ndim != 1 or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(t > limit):
             raise bad("t_ns", f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the period")
@@ -455,6 +455,13 @@ def _with(part: Any, name: str, value: Any, head: str) -> Any:
     if name not in names:
         raise unknown(f"{head}.{name}", name, names)
     return dataclasses.replace(part, **{name: value})
+
+
+def _times(argument: str, given: Any) -> np.ndarray:
+    try:
+        return np.atleast_1d(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        raise bad(argument, "be numbers in ns", repr(given), "give one delay or a list of them; labels come after") from None
 
 
 def _name(label: Label) -> str:

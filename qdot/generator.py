@@ -20,7 +20,6 @@ from qdot.drive import CW, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
 from qdot.evolve import Driven
 from qdot.model import Channel, Coupling, HamiltonianOperator, Jump, JumpOperator, Model, Operators, operator
-from qdot.units import HBAR_UEV_NS
 
 Picture = Literal["rate", "lindblad"]
 Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon_im"]
@@ -288,16 +287,14 @@ class Timeline:
         return found
 
 
-def in_frame(ops: Operators, drives: Sequence[Drive]) -> tuple[Operators, dict[tuple[int, str], float]]:
-    """Operators in the frame in which every continuous drive is static.
+def in_frame(ops: Operators, drives: Sequence[Drive]) -> Operators:
+    """Operators in the frame in which every continuous drive is static, and in which pulsed drives keep their detuning.
 
-    Returns them with {(index in ops.driven, drive name): detuning in rad/ns that is left} for pulsed drives. Raises InputError if there is
-    no such frame: the steady state would then depend on time.
+    Raises InputError if there is no such frame: the steady state would then depend on time, or on how pulses and laser are locked in phase.
     """
     turning = {d.name: d.detuning_per_ns for d in drives if isinstance(d, CW) and d.detuning_ueV != 0.0}
-    left: dict[tuple[int, str], float] = {}
     if not turning:
-        return ops, left
+        return ops
     n = ops.start.shape[0]
     edges: list[list[tuple[int, float]]] = [[] for _ in range(n)]
 
@@ -344,11 +341,16 @@ def in_frame(ops: Operators, drives: Sequence[Drive]) -> tuple[Operators, dict[t
 
     for j in ops.jumps:
         shift(j.matrix)
-    for i, term in enumerate(ops.driven):
-        if str(term.drive) not in turning:
-            left[i, str(term.drive)] = -shift(term.matrix)
+    for term in ops.driven:
+        if str(term.drive) not in turning and shift(term.matrix) != 0.0:
+            raise bad(
+                f"drive {term.drive!r}",
+                "not share transitions with a detuned continuous drive, whose phase against the pulses nothing fixes",
+                "one that does",
+                "take the frame of the continuous laser (its detuning_ueV 0, energies and the pulses' detunings relative to it)",
+            )
     frame = sp.diags_array(w.astype(complex)).tocsr()
-    return ops._replace(hamiltonian=(ops.hamiltonian - frame).tocsr()), left
+    return ops._replace(hamiltonian=(ops.hamiltonian - frame).tocsr())
 
 
 def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None) -> Timeline:
@@ -375,11 +377,7 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None)
     elif moves is not None:
         generator = _from_moves(model, moves)
     else:
-        ops, left = in_frame(model.operators(), drives)
-        if left:  # a pulsed drive seen from the frame of a continuous one: give each of its terms a name of its own
-            model, ops, drives = _split(model, ops, drives, left)
-            pulses = [d for d in drives if isinstance(d, Pulse)]
-        generator = lindblad(model, ops)
+        generator = lindblad(model, in_frame(model.operators(), drives))
     static, jumps = generator.silent, dict(generator.jumps)
     for d in steady:
         static, jumps = _add_steady(generator, d, static, jumps)
@@ -419,25 +417,6 @@ def _period(pulses: Sequence[Pulse]) -> float | None:
                 "shorten the pulse or lengthen period_ns",
             )
     return period
-
-
-def _split(model: Model, ops: Operators, drives: Sequence[Drive], left: Mapping[tuple[int, str], float]) -> tuple[Model, Operators, list[Drive]]:
-    """Rename coherent terms of pulsed drives so that each carries the detuning it has in the common frame."""
-    driven = list(ops.driven)
-    couplings = list(model.couplings)
-    added: list[Drive] = []
-    for (i, name), extra in left.items():
-        alias = f"{name} (term {i})"
-        driven[i] = HamiltonianOperator(driven[i].matrix, alias, driven[i].envelope)
-        turns = 1.0 if driven[i].envelope == "field" else 2.0
-        # only the first Rabi frequency and the envelope of this coupling are read, so that the alias is scaled like its drive
-        couplings.append(Coupling((model.levels[0], model.levels[1]), model.first_rabi_per_ns(name), alias, model_envelope(model, name)))
-        for d in drives:
-            if d.name == name:
-                added.append(replace(d, name=alias, detuning_ueV=d.detuning_ueV + extra / turns * HBAR_UEV_NS))
-    names_kept = {t.drive for t in driven} | {j.drive for j in ops.jumps}
-    kept = [d for d in drives if d.name in names_kept]
-    return replace(model, couplings=tuple(couplings)), ops._replace(driven=tuple(driven)), [*kept, *added]
 
 
 def model_envelope(model: Model, drive: str) -> str:
@@ -598,6 +577,8 @@ def from_qutip(H: Any, c_ops: Sequence[Any], channels: Mapping[str, Sequence[int
         h0 = sp.csr_array((size, size), dtype=complex)
     named: dict[int, str] = {}
     for label, indices in channels.items():
+        if isinstance(indices, int | str):
+            raise bad(f"from_qutip channels[{label!r}]", "be a list of indices into c_ops", repr(indices), f"for example [{indices}]")
         for k in indices:
             if not 0 <= k < len(c_ops):
                 raise bad(f"from_qutip channels[{label!r}]", f"hold indices 0 .. {len(c_ops) - 1} into c_ops", k)

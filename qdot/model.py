@@ -186,11 +186,11 @@ class Model:
     def _nobody(self, label: str, argument: str) -> tuple[str, ...]:
         raise unknown(argument + " (a label that the source emits)", label, [*self.lines, *self.groups])
 
-    def with_more_fock(self, by: int = 1) -> Model:
-        """The same model with `by` more number states in every cavity."""
+    def with_more_fock(self) -> Model:
+        """The same model with a third more number states in every cavity, at least two: enough to see a slowly falling tail."""
         if isinstance(self.start, np.ndarray):
             raise bad("Model.start", "be a level name for a model with cavities", "a matrix", "name the level; cavities start empty")
-        return replace(self, cavities=tuple(replace(c, fock=c.fock + by) for c in self.cavities))
+        return replace(self, cavities=tuple(replace(c, fock=c.fock + max(2, c.fock // 3)) for c in self.cavities))
 
     def operators(self) -> Operators:
         """All operators as sparse matrices on (level) x (Fock) x ..."""

@@ -647,6 +647,8 @@ def _check_compute(scenario: Scenario) -> None:
     """Refuse what this kind of experiment does not have, and labels that nobody emits."""
     ask = scenario.compute
     pulsed, train = scenario.is_pulsed, scenario.is_train
+    if ask.g2 == ():
+        raise bad("compute.g2", "be a table or hold at least one", "an empty list", "add { tau_ns = [...], first = ... } or leave g2 out")
     if not (ask.populations or ask.flux or ask.g2 or ask.photon_numbers or ask.side_peaks is not None):
         raise bad("compute", "ask for at least one of populations, flux, g2, photon_numbers and side_peaks", "none of them", "for example flux = true")
 

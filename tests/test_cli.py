@@ -483,8 +483,6 @@ def test_a_fit_recovers_what_made_the_data(tmp_path: Path, capsys: pytest.Captur
         flux,
         "--emitter",
         "TwoLevel",
-        "--set",
-        "pump_per_ns_per_uW=0.3",
         "--vary",
         "pump_per_ns_per_uW=0.3:0:",
         "--vary",
@@ -548,3 +546,18 @@ def test_help_loads_no_heavy_library() -> None:
     code = "import sys; from qdot.cli import main; main(['--help']); print(sorted({'matplotlib', 'qutip', 'iminuit', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--vary", "spin_flip_per_ns=1e-4", "--set", "spin_flip_per_ns=1"], "not varied"),
+        (["--vary", "spin_flip_per_ns=1e-4", "--vary", "source.spin_flip_per_ns=2e-4"], "once"),
+        (["--vary", "spin_flip_per_ns=1e-4", "--set", "temperature_K=4", "--set", "temperature_K=5"], "once"),
+    ],
+)
+def test_arguments_of_a_fit_that_contradict_each_other_are_refused(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fit", str(ROOT / "examples" / "g2_vs_power.csv"), "--emitter", "DarkLoadedCascade", *options]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
