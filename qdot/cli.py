@@ -45,7 +45,7 @@ COMMAND_LINE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. arguments: without the program's name; those of the process if None."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    threadpool_limits(limits=1, user_api="blas")  # the matrices are small: more threads only wait for each other
+    _one_thread()
     try:
         code = typer.main.get_command(app).main(args=given or ["--help"], prog_name="qdot", standalone_mode=False)
     except COMMAND_LINE_ERROR as error:
@@ -58,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("qdot: interrupted\n")
         return 130
     return code if isinstance(code, int) else DONE
+
+
+def _one_thread() -> None:
+    """One BLAS thread: the matrices are small, and more threads only wait for each other. Importing this module has loaded the libraries."""
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def _refuse(message: str) -> int:
@@ -144,7 +149,7 @@ def _each(call: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[
     from concurrent.futures import ProcessPoolExecutor
 
     workers = min(len(arguments), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), threadpool_limits, (1, "blas")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread) as pool:
         return [job.result() for job in [pool.submit(call, *a) for a in arguments]]
 
 
