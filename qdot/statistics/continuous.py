@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from qdot.evolve import NotUnique, along, is_metzler, relevant, restrict, steady_state
+from qdot.evolve import NotUnique, along, relevant, restrict, steady_state
 from qdot.generator import Timeline
 from qdot.model import Channel
 
@@ -34,11 +34,6 @@ class SteadyLight:
     jumps: Mapping[Channel, sp.csr_array]
     levels: np.ndarray
     stretch: float
-
-    @property
-    def is_entrywise(self) -> bool:
-        """True if every number is accurate relative to itself, not to the largest of its curve."""
-        return is_metzler(self.generator)
 
     def populations(self) -> np.ndarray:
         """(number of levels,) steady-state populations, light traced out."""

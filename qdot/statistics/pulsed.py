@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from qdot.errors import bad
 from qdot.evolve import Driven, NotUnique, along, drive_through, fixed_point, propagator, relevant, restrict, tail_rows
 from qdot.evolve.reduction import Matrix, pattern, separate_parts
 from qdot.generator import Stretch, Timeline
@@ -154,7 +155,8 @@ class PulsedLight:
 
     def correlations(self, light: Light, count: int) -> np.ndarray:
         """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train."""
-        assert self.period_map is not None  # the caller asks trains only
+        if self.period_map is None:
+            raise bad("correlations from pulse to pulse", "be asked of a train", "a single pulse", "give the drive a period_ns")
         d = self.state.size
         y = np.zeros((2 * d, d))
         y[:d] = np.eye(d)
