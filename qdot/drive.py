@@ -21,6 +21,8 @@ from qdot.errors import bad, number
 from qdot.units import HBAR_UEV_NS
 
 Kind = Literal["intensity", "field", "two_photon"]
+DEGREE = 32
+"""Degree of the polynomials that stand for an envelope, one on each piece of time."""
 GAUSSIAN_HALF_WIDTH = 8.0
 """A Gaussian pulse is taken from -8 to +8 sigma around its centre; beyond, its field is below 1.3e-14 of the peak."""
 SECH_HALF_WIDTH = 36.0
@@ -138,11 +140,11 @@ class Pulse(Drive):
 
     @property
     def feature_ns(self) -> float:
-        """Longest step on which the Taylor series of the shape is good to round-off."""
+        """Longest piece of time on which a Taylor polynomial of degree DEGREE is the shape to round-off."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
-    def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        """(order+1,) real Taylor coefficients in s of the shape's intensity or field at t_ns + s h_ns after start_ns, peak 1."""
+    def shape_series(self, kind: Kind, t_ns: np.ndarray, h_ns: float, order: int) -> np.ndarray:
+        """(n, order+1) real Taylor coefficients in s of the shape's intensity or field at t_ns (n,) + s h_ns after start_ns, peak 1."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
     @property
@@ -156,8 +158,8 @@ class Pulse(Drive):
         turning = abs(self.detuning_per_ns) + 0.5 * abs(self.chirp_per_ns2) * self.length_ns
         return min(self.feature_ns, 1.0 / turning) if turning > 0 else self.feature_ns
 
-    def series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        """(order+1,) Taylor coefficients in s of the envelope at t_ns + s h_ns, peak 1; complex unless kind is "intensity".
+    def series(self, kind: Kind, t_ns: np.ndarray, h_ns: float, order: int) -> np.ndarray:
+        """(n, order+1) Taylor coefficients in s of the envelope at t_ns (n,) + s h_ns, peak 1; complex unless kind is "intensity".
 
         t_ns counts from start_ns, so that a late pulse keeps all its digits.
         """
@@ -165,25 +167,35 @@ class Pulse(Drive):
             return self.shape_series("intensity", t_ns, h_ns, order)
         turns = 1.0 if kind == "field" else 2.0
         shape = self.shape_series("field" if kind == "field" else "intensity", t_ns, h_ns, order)
+        if self.detuning_ueV == 0.0 and self.chirp_per_ns2 == 0.0:
+            return shape * np.exp(-1j * turns * math.pi * self.phase_pi)
         u = t_ns - self.length_ns / 2
         phase = self.detuning_per_ns * (self.start_ns + t_ns) + 0.5 * self.chirp_per_ns2 * u * u + math.pi * self.phase_pi
         slope = -1j * turns * (self.detuning_per_ns + self.chirp_per_ns2 * u) * h_ns
         curvature = -1j * turns * self.chirp_per_ns2 * h_ns * h_ns
-        phasor = exponential_series(np.exp(-1j * turns * phase), slope, curvature, order)
-        return np.convolve(shape, phasor)[: order + 1]
+        return series_product(shape, exponential_series(np.exp(-1j * turns * phase), slope, curvature, order))
 
 
-def exponential_series(value: complex, slope: complex, curvature: complex, order: int) -> np.ndarray:
-    """(order+1,) Taylor coefficients in s of value * exp(slope s + curvature s^2 / 2).
+def exponential_series(value: np.ndarray, slope: np.ndarray, curvature: complex, order: int) -> np.ndarray:
+    """(n, order+1) Taylor coefficients in s of value * exp(slope s + curvature s^2 / 2), value and slope (n,).
 
-    >>> exponential_series(1.0, 1.0, 0.0, 3).real * np.array([1, 1, 2, 6])
-    array([1., 1., 1., 1.])
+    >>> exponential_series(np.ones(1), np.ones(1), 0.0, 3).real * np.array([1, 1, 2, 6])
+    array([[1., 1., 1., 1.]])
     """
-    c = np.zeros(order + 1, dtype=complex)
-    c[0] = value
-    for k in range(order):
-        c[k + 1] = (slope * c[k] + (curvature * c[k - 1] if k else 0.0)) / (k + 1)
+    c = np.zeros((value.size, order + 1), dtype=np.result_type(value, slope, curvature))
+    c[:, 0] = value
+    c[:, 1:2] = (slope * value)[:, None]
+    for k in range(1, order):
+        c[:, k + 1] = (slope * c[:, k] + curvature * c[:, k - 1]) / (k + 1)
     return c
+
+
+def series_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n, order+1) of the product of two functions with series (n, order+1)."""
+    product = np.zeros(a.shape, dtype=np.result_type(a, b))
+    for k in range(a.shape[1]):
+        product[:, k:] += a[:, k, None] * b[:, : a.shape[1] - k]
+    return product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,8 +228,8 @@ class Square(Pulse):
     def is_constant(self) -> bool:
         return self.detuning_ueV == 0.0 and self.chirp_per_ns2 == 0.0
 
-    def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
-        return np.eye(1, order + 1)[0]
+    def shape_series(self, kind: Kind, t_ns: np.ndarray, h_ns: float, order: int) -> np.ndarray:
+        return np.repeat(np.eye(1, order + 1), t_ns.size, axis=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,12 +264,12 @@ class Gaussian(Pulse):
 
     @property
     def feature_ns(self) -> float:
-        return self.sigma_ns / 2.0
+        return self.sigma_ns / 4.0
 
-    def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
+    def shape_series(self, kind: Kind, t_ns: np.ndarray, h_ns: float, order: int) -> np.ndarray:
         power = 2.0 if kind == "intensity" else 1.0
         u, h = (t_ns - self.length_ns / 2) / self.sigma_ns, h_ns / self.sigma_ns
-        return exponential_series(math.exp(-0.5 * power * u * u), -power * u * h, -power * h * h, order).real
+        return exponential_series(np.exp(-0.5 * power * u * u), -power * u * h, -power * h * h, order)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,14 +303,14 @@ class Sech(Pulse):
     def feature_ns(self) -> float:
         return self.width_ns / 4.0  # the nearest pole lies pi/2 widths away
 
-    def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
+    def shape_series(self, kind: Kind, t_ns: np.ndarray, h_ns: float, order: int) -> np.ndarray:
         u, h = (t_ns - self.length_ns / 2) / self.width_ns, h_ns / self.width_ns
-        y, tanh = np.zeros(order + 1), np.zeros(order + 1)
-        y[0], tanh[0] = 1.0 / math.cosh(u), math.tanh(u)
+        y, tanh = np.zeros((2, t_ns.size, order + 1))
+        y[:, 0], tanh[:, 0] = 1.0 / np.cosh(u), np.tanh(u)
         for k in range(order):  # y' = -y tanh, tanh' = y^2
-            y[k + 1] = -h * np.dot(y[: k + 1], tanh[k::-1]) / (k + 1)
-            tanh[k + 1] = h * np.dot(y[: k + 1], y[k::-1]) / (k + 1)
-        return y if kind == "field" else np.convolve(y, y)[: order + 1]
+            y[:, k + 1] = -h * (y[:, : k + 1] * tanh[:, k::-1]).sum(axis=1) / (k + 1)
+            tanh[:, k + 1] = h * (y[:, : k + 1] * y[:, k::-1]).sum(axis=1) / (k + 1)
+        return y if kind == "field" else series_product(y, y)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -389,14 +401,13 @@ class Measured(Pulse):
     def breaks_ns(self) -> tuple[float, ...]:
         return tuple(t - self.times_ns[0] for t in self.times_ns)
 
-    def shape_series(self, kind: Kind, t_ns: float, h_ns: float, order: int) -> np.ndarray:
+    def shape_series(self, kind: Kind, t_ns: np.ndarray, h_ns: float, order: int) -> np.ndarray:
         knots, f = np.asarray(self.breaks_ns()), self._field()
-        middle = t_ns + 0.5 * h_ns
-        i = int(np.clip(np.searchsorted(knots, middle) - 1, 0, knots.size - 2))
+        i = np.clip(np.searchsorted(knots, t_ns + 0.5 * h_ns) - 1, 0, knots.size - 2)
         slope = (f[i + 1] - f[i]) / (knots[i + 1] - knots[i])
-        line = np.zeros(order + 1)
-        line[:2] = f[i] + slope * (t_ns - knots[i]), slope * h_ns
-        return line if kind == "field" else np.convolve(line, line)[: order + 1]
+        line = np.zeros((t_ns.size, order + 1))
+        line[:, 0], line[:, 1] = f[i] + slope * (t_ns - knots[i]), slope * h_ns
+        return line if kind == "field" else series_product(line, line)
 
 
 def sequence(pulses: Sequence[Pulse], period_ns: float | None = None) -> tuple[Pulse, ...]:

@@ -1,16 +1,18 @@
 """One experiment: source, drive and collection, and what it yields. The only place that chains the pipeline.
 
-Every number comes with `error_bound`, the largest |error| / max(|value|, atol): the calculation is done a second time with other step sizes and
-with every rate moved in its last digits, and once more with a third more number states in each cavity; what changes, times a margin, is the bound.
+Every number comes with `error_bound`, the largest |error| / max(|value|, atol): the calculation is repeated with other step sizes and every rate
+moved in its last digits, and with other cut-offs where there are any; what changes, times a margin, is the bound (see repeats).
 An error above `rtol` is refused: entry by entry in the rate picture, over the largest value of the curve in the Lindblad picture.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -21,16 +23,22 @@ from qdot.evolve import Endless, NotUnique, TooManySteps, reach
 from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
 from qdot.model import Channel, Model
+from qdot.repeats import Repeats, errors
 from qdot.results import Curve, JointPhotonNumbers, Number, PhotonNumbers
-from qdot.statistics import PulsedLight, SteadyLight, pulsed_light, steady_light
+from qdot.statistics import Counts, PulsedLight, SteadyLight, pulsed_light, steady_light
 
 T = TypeVar("T")
 Label = str | Sequence[str]
 EPS = float(np.finfo(float).eps)
-MARGIN = 20.0
-"""What the measured change is multiplied by to make a bound."""
 FLOOR = 64.0 * EPS
 """Smallest bound: the round-off of the last few products and quotients, which two runs may share."""
+OTHER_STEPS = 0.79
+"""How much shorter the steps of the repeated calculation are."""
+MIDDLING = 150
+"""From this many entries on, cut-offs are lowered rather than raised to see what they change."""
+LARGE = 1000
+"""From this many entries on, the calculations under pulses go on at the same time on several cores."""
+CORES = min(4, os.cpu_count() or 1)
 
 
 @runtime_checkable
@@ -162,36 +170,98 @@ class Experiment:
     @cached_property
     def timeline(self) -> Timeline:
         """The generator of the source bound to its drives."""
-        return under(self.model, self.drives, self.picture)
+        try:
+            return under(self.model, self.drives, self.picture)
+        except TooManySteps:
+            raise self._too_many_steps() from None
 
     @cached_property
-    def _variants(self) -> list[tuple[Timeline, float]]:
-        """(timeline, stretch) to calculate with: as given, moved in the last digits with other steps, with larger cavities."""
-        base = self.timeline
-        found = [(base, 1.0), (base.jittered(EPS, np.random.default_rng(20260302)), 0.79)]
-        larger = self._with_less_cut_off()
-        if larger is not None:
-            found.append((under(larger, self.drives, self.picture), 1.0))
-        return found
+    def _made(self) -> dict[tuple[type, str, int], Any]:
+        """Reduced systems that have been made: {(kind, role, how much is cut): PulsedLight or SteadyLight}."""
+        return {}
 
-    def _with_less_cut_off(self) -> Model | None:
+    def _cut(self, role: str, less: int) -> Timeline:
+        """The timeline as given, or with another cut-off: `less` number states less in each cavity, or more (role "raised")."""
+        if role == "raised":
+            return under(self._raised or self.model, self.drives, self.picture)
+        return under(self.model.with_fewer_fock(less), self.drives, self.picture) if less else self.timeline
+
+    @cached_property
+    def _raised(self) -> Model | None:
         """The model with more number states in each cavity, or the emitter's finer one; None where no cut is felt."""
         if self.model.cavities:
-            return self.model.with_more_fock() if self._fills_a_cavity(self.timeline) else None
+            t = self.timeline
+            is_felt = np.any(reach(pattern(t.matrices()), t.generator.start != 0) & t.generator.top_fock)
+            return self.model.with_more_fock() if is_felt else None
         finer = None if isinstance(self.source, Model) else getattr(self.source, "finer", lambda: None)()
         return None if finer is None else finer.model()
 
-    def _fills_a_cavity(self, t: Timeline) -> bool:
-        if not self.model.cavities:
-            return False
-        return bool(np.any(reach(pattern(t.matrices()), t.generator.start != 0) & t.generator.top_fock))
+    def _pulsed(self, role: str, less: int = 0) -> PulsedLight:
+        """The light under pulses by one of the calculations: "given", "moved" or "raised"."""
+        key = (PulsedLight, role, less)
+        if key not in self._made:
+            timeline, stretch = self._cut(role, less), 1.0
+            if role == "moved":
+                timeline, stretch = timeline.jittered(EPS, np.random.default_rng(20260302)), OTHER_STEPS
+            self._made[key] = pulsed_light(timeline, stretch)
+        return self._made[key]
 
-    @cached_property
-    def _steady(self) -> list[SteadyLight]:
+    def _steady(self, role: str, less: int = 0) -> SteadyLight:
+        """The steady light; "given": as given and moved, in one stack."""
+        key = (SteadyLight, role, less)
+        if key not in self._made:
+            try:
+                timelines = [self._cut(role, less)]
+                if role == "given":
+                    timelines.append(timelines[0].jittered(EPS, np.random.default_rng(20260302)))
+                self._made[key] = steady_light(timelines, (1.0, OTHER_STEPS))
+            except NotUnique as e:
+                raise self._not_unique(e) from None
+        return self._made[key]
+
+    def _lower(self, dimension: int) -> range:
+        """By how many number states each cavity is lowered to see its cut-off: where going up would cost more."""
+        focks = [c.fock for c in self.model.cavities]
+        return range(1, 4) if dimension >= MIDDLING and focks and min(focks) >= 5 and self._raised is not None else range(0)
+
+    def _continuous(self, compute: Callable[[SteadyLight], np.ndarray], what: str, instead: str) -> Repeats[np.ndarray]:
+        """One quantity of the steady light by every calculation; compute gives (B, ...) of a stack of B."""
+        if self.is_pulsed:
+            raise bad(what, "be asked of a continuous drive", "a pulsed one", instead)
+        both = compute(self._steady("given"))
+        lower = tuple(compute(self._steady("lower", k))[0] for k in self._lower(self._steady("given").keep.size))
+        raised = None if self._raised is None else cache(lambda: compute(self._steady("raised"))[0])
+        return Repeats(both[0], both[1], lower, raised)
+
+    def _run(self, compute: Callable[[PulsedLight], T], what: str) -> Repeats[T]:
+        """One quantity under pulses by every calculation, on several cores where the system is large."""
+        if not self.is_pulsed and any(isinstance(d, CW) for d in self.drives):
+            raise bad(what, "be asked of a pulsed drive, or of a decay without any drive", "a continuous drive", "ask for g2 and flux")
+
+        def told(role: str, less: int = 0) -> T:
+            try:
+                return compute(self._pulsed(role, less))
+            except NotUnique as e:
+                raise self._not_unique(e) from None
+            except TooManySteps:
+                raise self._too_many_steps() from None
+            except Endless:
+                again = "a source whose continuous part excites it again for ever"
+                remedy = "give a pulsed drive a period_ns, or ask for g2 and flux of the continuous light"
+                raise bad(what, "count a finite number of photons", again, remedy) from None
+
+        raised = None if self._raised is None else cache(lambda: told("raised"))
         try:
-            return [steady_light(t, stretch) for t, stretch in self._variants]
-        except NotUnique as e:
-            raise self._not_unique(e) from None
+            dimension = self._pulsed("given").keep.size
+        except (NotUnique, TooManySteps):
+            dimension = 0
+        roles = [("given", 0), ("moved", 0), *(("lower", k) for k in self._lower(dimension))]
+        if dimension < LARGE:
+            found = [told(*r) for r in roles]
+        else:
+            with ThreadPoolExecutor(CORES) as pool:
+                found = list(pool.map(lambda r: told(*r), roles))
+        return Repeats(found[0], found[1], tuple(found[2:]), raised)
 
     def _not_unique(self, e: NotUnique) -> InputError:
         levels = self.timeline.generator.levels
@@ -202,58 +272,52 @@ class Experiment:
         remedy = "add the missing transition, remove one branch or choose another start"
         return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}", remedy)
 
-    def _measure(self, runs: Sequence[np.ndarray], what: str, scale: float = 0.0, checked: bool = True) -> tuple[np.ndarray, float]:
-        """(values, bound) of several calculations of one quantity; raises InputError where the error is above the tolerance.
+    def _measure(self, runs: Repeats[Any], what: str, scale: float = 0.0, checked: bool = True) -> tuple[np.ndarray, float]:
+        """(values, bound) of one quantity; raises InputError where the error is above the tolerance.
 
         The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
         applies to the error over the largest value of the curve, or `scale` where that is larger.
         """
-        value = np.asarray(runs[0], dtype=float)
-        floor = np.maximum(np.abs(value), self.atol)
-        numeric = MARGIN * np.abs(runs[1] - value)
-        cut = 2.0 * np.abs(runs[2] - value) if len(runs) > 2 else np.zeros_like(value)
-        bound = float(np.max((numeric + cut) / floor + FLOOR, initial=0.0))
-        asked = bound
-        if self.timeline.generator.picture == "lindblad":
-            asked = float(np.max(numeric + cut, initial=0.0) / max(float(np.max(floor, initial=0.0)), scale))
+        runs = runs.map(lambda v: np.atleast_1d(np.asarray(v, dtype=float)))
+        value = runs.given
         if not np.all(np.isfinite(value)):
             raise bad(what, "be finite", "an overflow", "check rates, delays and powers: some are too large or too small to calculate with")
-        if checked and not asked <= self.rtol:
-            if float(np.max(cut / floor, initial=0.0)) > 0.5 * asked:
-                must, got = f"be large enough for a relative error of rtol = {self.rtol:g}", f"error {asked:.2g}"
+        floor = np.maximum(np.abs(value), self.atol)
+        unit: np.ndarray | float = floor
+        if self.timeline.generator.picture == "lindblad":
+            unit = max(float(np.max(floor, initial=0.0)), scale)
+
+        def asked(error: np.ndarray) -> float:
+            return float(np.max(error / unit, initial=0.0))
+
+        numeric, cut = errors(runs, lambda error: asked(error) <= self.rtol)
+        bound = float(np.max((numeric + cut) / floor + FLOOR, initial=0.0))
+        if checked and not asked(numeric + cut) <= self.rtol:
+            error = asked(numeric + cut)
+            if asked(cut) > 0.5 * error:
+                must, got = f"be large enough for a relative error of rtol = {self.rtol:g}", f"error {error:.2g}"
                 if not self.model.cavities:
                     raise bad(f"the cut-off of {type(self.source).__name__} ({what})", must, got, "raise its largest number (max_pairs) or rtol")
                 focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
                 raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
-            raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {asked:.2g}", "raise rtol")
+            raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {error:.2g}", "raise rtol")
         return value, bound
 
     # -------------------------------------------------------------------------------------------------------- continuous
 
-    def _continuous(self, what: str, instead: str) -> list[SteadyLight]:
-        if self.is_pulsed:
-            raise bad(what, "be asked of a continuous drive", "a pulsed one", instead)
-        return self._steady
-
     def populations(self) -> dict[str, Number]:
         """{level: population}: steady state (continuous) or at the period start, before any pulse there (train); light traced out."""
         if self.period_ns is not None:
-            found = [(t.generator.model.levels, p.populations()) for (t, _), p in zip(self._variants, self._pulsed, strict=True)]
+            runs = self._run(self._populations, "populations")
         else:
-            steady = self._continuous("populations", "give the train a period_ns: after a single pulse they depend on time")
-            found = [(t.generator.model.levels, s.populations()) for (t, _), s in zip(self._variants, steady, strict=True)]
-        runs = [np.array([p[levels.index(name)] for name in self.model.levels]) for levels, p in found]
+            instead = "give the train a period_ns: after a single pulse they depend on time"
+            runs = self._continuous(self._populations, "populations", instead)
         values, bound = self._measure(runs, "populations")
         return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
 
-    @cached_property
-    def _pulsed(self) -> list[PulsedLight]:
-        try:
-            return [pulsed_light(t, stretch) for t, stretch in self._variants]
-        except NotUnique as e:
-            raise self._not_unique(e) from None
-        except TooManySteps:
-            raise self._too_many_steps() from None
+    def _populations(self, light: SteadyLight | PulsedLight) -> np.ndarray:
+        """(..., levels) in the order of the model's levels; a finer model may have more."""
+        return light.populations()[..., [light.names.index(name) for name in self.model.levels]]
 
     def _too_many_steps(self) -> InputError:
         remedy = "shorten the pulse, lower the rates, or use a square or instant pulse, which need no steps"
@@ -263,20 +327,20 @@ class Experiment:
         """Photons per ns: Number of one label, or {line: Number} of all. Continuous drive, or the time average of a train."""
         if label is None:
             return {line: self.flux_per_ns(line, stage) for line in self.model.lines}
-        if self.period_ns is not None:
-            light = self._light(label, stage)
-            runs = [np.array([m[1] / self.period_ns]) for m in self._moments(light)]
+        light, period = self._light(label, stage), self.period_ns
+        runs: Repeats[Any]
+        if period is not None:
+            runs = self._means(light).map(lambda m: m / period)
         else:
-            steady = self._continuous("flux_per_ns", "give the train a period_ns: a single pulse has a number of photons, not a flux")
-            light = self._light(label, stage)
-            runs = [np.array([s.flux(light)]) for s in steady]
+            instead = "give the train a period_ns: a single pulse has a number of photons, not a flux"
+            runs = self._continuous(lambda s: s.flux(light), "flux_per_ns", instead)
         values, bound = self._measure(runs, f"flux of {label}")
         return Number(values[0], bound)
 
     def _lit(self, light: Mapping[Channel, float], label: Label) -> None:
         if not any(light.values()):
             raise bad(f"collection of {label!r}", "be > 0 for a correlation", 0, "collect some of its light")
-        if not self._steady[0].flux(light) > 0.0:
+        if not self._steady("given").flux(light)[0] > 0.0:
             raise bad(f"label {label!r}", "emit light in the steady state", "a flux of 0", "drive the source so that it returns to the emitting level")
 
     def g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Curve:
@@ -288,12 +352,13 @@ class Experiment:
         tau = _times("tau_ns", tau_ns)
         if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
             raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
-        steady = self._continuous("g2(tau)", "ask for side_peaks (g2[m] of the pulse train) or photon_numbers")
+        instead = "ask for side_peaks (g2[m] of the pulse train) or photon_numbers"
+        if self.is_pulsed:
+            raise bad("g2(tau)", "be asked of a continuous drive", "a pulsed one", instead)
         a, b = self._light(first, None, "first"), self._light(second, None, "second")
         self._lit(a, first)
         self._lit(b, second)
-        runs = [s.g2(tau, a, b) for s in steady]
-        values, bound = self._measure(runs, f"g2 of {first} and {second}")
+        values, bound = self._measure(self._continuous(lambda s: s.g2(tau, a, b), "g2(tau)", instead), f"g2 of {first} and {second}")
         return Curve("tau_ns", tau, values, bound, f"g2({_name(first)}, {_name(second)})", self.stages[-1])
 
     def g3(self, tau1_ns: Any, tau2_ns: Any, label: Label | tuple[Label, Label, Label]) -> Curve:
@@ -305,12 +370,13 @@ class Experiment:
         tau1, tau2 = np.broadcast_arrays(np.asarray(tau1_ns, dtype=float), np.asarray(tau2_ns, dtype=float))
         if tau1.size == 0 or not (np.all(np.isfinite(tau1)) and np.all(np.isfinite(tau2)) and np.all(tau1 >= 0) and np.all(tau2 >= 0)):
             raise bad("tau1_ns and tau2_ns", "be finite delays >= 0 in ns from the first photon", "others", "reorder the labels for a negative delay")
-        steady = self._continuous("g3", "ask for photon_numbers, whose g3_zero is that of the pulses")
+        instead = "ask for photon_numbers, whose g3_zero is that of the pulses"
+        if self.is_pulsed:
+            raise bad("g3", "be asked of a continuous drive", "a pulsed one", instead)
         lights = [self._light(one, None) for one in three]
         for light, one in zip(lights, three, strict=True):
             self._lit(light, one)
-        runs = [s.g3(tau1.ravel(), tau2.ravel(), *lights) for s in steady]
-        values, bound = self._measure(runs, "g3")
+        values, bound = self._measure(self._continuous(lambda s: s.g3(tau1.ravel(), tau2.ravel(), *lights), "g3", instead), "g3")
         return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(_name(one) for one in three)})", self.stages[-1], tau2)
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
@@ -324,36 +390,23 @@ class Experiment:
     def _decays_only(self) -> bool:
         """True if nothing drives the source in its steady state, so that only its start state's light can be meant."""
         light = self._light(self.model.lines, None) if self.model.lines else {}
-        return not any(s.flux(light) > 0.0 for s in self._steady[:1])
+        return not self._steady("given").flux(light)[0] > 0.0
 
     def pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Number:
         """2 flux(XX) / flux(XX + X): the share of photons that come in pairs where every XX photon is followed by an X photon."""
-        steady = self._continuous("pair_flux_fraction", "ask for photon_numbers, whose photon_fraction_in_pairs is that of the pulses")
+        instead = "ask for photon_numbers, whose photon_fraction_in_pairs is that of the pulses"
+        if self.is_pulsed:
+            raise bad("pair_flux_fraction", "be asked of a continuous drive", "a pulsed one", instead)
         a, b = self._light(first, stage), self._light([*_flat(first), *_flat(second)], stage)
         self._lit(b, [*_flat(first), *_flat(second)])
-        values, bound = self._measure([np.array([2 * s.flux(a) / s.flux(b)]) for s in steady], "pair_flux_fraction")
+        runs = self._continuous(lambda s: 2 * s.flux(a) / s.flux(b), "pair_flux_fraction", instead)
+        values, bound = self._measure(runs, "pair_flux_fraction")
         return Number(values[0], bound)
 
     # ------------------------------------------------------------------------------------------------------------ pulsed
 
-    def _countable(self, what: str) -> None:
-        if not self.is_pulsed and any(isinstance(d, CW) for d in self.drives):
-            raise bad(what, "be asked of a pulsed drive, or of a decay without any drive", "a continuous drive", "ask for g2 and flux")
-
-    def _run(self, compute: Callable[[PulsedLight], T], what: str) -> list[T]:
-        self._countable(what)
-        try:
-            return [compute(p) for p in self._pulsed]
-        except TooManySteps:
-            raise self._too_many_steps() from None
-        except Endless:
-            again = "a source whose continuous part excites it again for ever"
-            raise bad(
-                what, "count a finite number of photons", again, "give a pulsed drive a period_ns, or ask for g2 and flux of the continuous light"
-            ) from None
-
-    def _moments(self, light: Mapping[Channel, float]) -> list[np.ndarray]:
-        return self._run(lambda p: p.factorial_moments(light), "photon_numbers")
+    def _means(self, light: Mapping[Channel, float]) -> Repeats[float]:
+        return self._run(lambda p: float(p.moments((light,), (1,))[1]), "photon_numbers")
 
     def photon_numbers(self, label: Label, max: int = 6, stage: str | None = None) -> PhotonNumbers:
         """P(0..max) of a label and every figure read off it, at a stage (default: the last of the collection).
@@ -364,39 +417,39 @@ class Experiment:
         top = _count(max)
         stage = self.stages[-1] if stage is None else stage
         light = self._light(label, stage)
-        moments = self._moments(light)
-        if not any(light.values()) or not moments[0][1] > 0.0:
+        counts = self._run(lambda p: p.count(light, int(np.maximum(top, 2))), "photon_numbers")
+        if not any(light.values()) or not counts.given.moments[1] > 0.0:
             raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check drive, start state and collection")
-        both = self._run(lambda p: p.distribution(light, int(np.maximum(top, 2))), "photon_numbers")
-        runs, at_least = [p for p, _ in both], [q for _, q in both]
-        probabilities, bound = self._measure([r[: top + 1] for r in runs], f"P(n) of {label}")
-        errors = {"photon_numbers": bound}
+        probabilities, bound = self._measure(counts.map(lambda c: c.probabilities[: top + 1]), f"P(n) of {label}")
+        bounds = {"photon_numbers": bound}
         figures: dict[str, float] = {}
 
-        def keep(name: str, values: Sequence[float], scale: float = 0.0, checked: bool = True) -> None:
-            measured, errors[name] = self._measure([np.array([v]) for v in values], f"{name} of {label}", scale, checked)
+        def keep(name: str, figure: Callable[[Counts], float], scale: float = 0.0, checked: bool = True) -> None:
+            measured, bounds[name] = self._measure(counts.map(figure), f"{name} of {label}", scale, checked)
             figures[name] = float(measured[0])
 
-        keep("mean_photons", [m[1] for m in moments])
-        keep("g2_zero", [m[2] / m[1] ** 2 for m in moments], scale=1.0)
-        keep("g3_zero", [m[3] / m[1] ** 3 for m in moments], scale=1.0)
-        keep("photon_fraction_in_pairs", [2 * p[2] / m[1] for p, m in zip(runs, moments, strict=True)], scale=1.0)
-        keep("event_fraction_of_pairs", [p[2] / q[1] for p, q in both], scale=1.0)
-        keep("pair_efficiency", [p[2] for p in runs], scale=1.0)
-        keep("pair_coincidence_efficiency", [m[2] / 2 for m in moments], scale=1.0)
-        if at_least[0][2] > 0.0:
-            keep("pair_share_of_multiphotons", [p[2] / q[2] for p, q in both], checked=False)
+        keep("mean_photons", lambda c: c.moments[1])
+        keep("g2_zero", lambda c: c.moments[2] / c.moments[1] ** 2, scale=1.0)
+        keep("g3_zero", lambda c: c.moments[3] / c.moments[1] ** 3, scale=1.0)
+        keep("photon_fraction_in_pairs", lambda c: 2 * c.probabilities[2] / c.moments[1], scale=1.0)
+        keep("event_fraction_of_pairs", lambda c: c.probabilities[2] / c.at_least[1], scale=1.0)
+        keep("pair_efficiency", lambda c: c.probabilities[2], scale=1.0)
+        keep("pair_coincidence_efficiency", lambda c: c.moments[2] / 2, scale=1.0)
+        if counts.given.at_least[2] > 0.0:
+            keep("pair_share_of_multiphotons", lambda c: c.probabilities[2] / c.at_least[2], checked=False)
         else:
             figures["pair_share_of_multiphotons"] = float("nan")
         if set(self.model.lines_of(label)) == {"XX", "X"}:
             eta = self._transmission(stage)
-            keep("prepared_pair_efficiency", [m[1] * eta["XX"] * eta["X"] for m in self._moments(self._light("XX", "emission"))])
+            prepared = self._means(self._light("XX", "emission")).map(lambda m: m * eta["XX"] * eta["X"])
+            measured, bounds["prepared_pair_efficiency"] = self._measure(prepared, f"prepared_pair_efficiency of {label}")
+            figures["prepared_pair_efficiency"] = float(measured[0])
         return PhotonNumbers(
             label=_name(label),
             stage=stage,
             window=self.window,
             probabilities=probabilities,
-            errors=errors,
+            errors=bounds,
             again=lambda other: self.photon_numbers(label, max=top, stage=other),
             **figures,
         )
@@ -411,18 +464,16 @@ class Experiment:
         shared = set(lights[0]) & set(lights[1])
         if shared:
             raise bad("labels", "share no line", " and ".join(_name(one) for one in labels), "count each photon once")
-        runs = self._run(lambda p: p.probabilities(lights, [top, top]), "photon_numbers")
+        runs = self._run(lambda p: p.joint(lights, [top, top]), "photon_numbers")
         probabilities, bound = self._measure(runs, f"P(n, m) of {labels}")
-        mixed = self._run(lambda p: p.mixed_moment(lights[0], lights[1]), "photon_numbers")
-        singles = [self._moments(light) for light in lights]
-        means, mean_bound = self._measure([np.array([a[1], b[1]]) for a, b in zip(*singles, strict=True)], "mean_photons")
-        errors = {"photon_numbers": bound, "mean_photons": mean_bound}
-        cross = [nm / (a[1] * b[1]) if a[1] * b[1] > 0 else np.nan for nm, a, b in zip(mixed, *singles, strict=True)]
+        moments = self._run(lambda p: p.moments(lights, [1, 1]), "photon_numbers")
+        means, mean_bound = self._measure(moments.map(lambda m: np.array([m[1, 0], m[0, 1]])), "mean_photons")
+        bounds = {"photon_numbers": bound, "mean_photons": mean_bound}
         value = float("nan")
-        if np.isfinite(cross[0]):
-            measured, errors["cross_g2_zero"] = self._measure([np.array([c]) for c in cross], "cross_g2_zero")
+        if means.all():
+            measured, bounds["cross_g2_zero"] = self._measure(moments.map(lambda m: m[1, 1] / (m[1, 0] * m[0, 1])), "cross_g2_zero")
             value = float(measured[0])
-        return JointPhotonNumbers((_name(labels[0]), _name(labels[1])), stage, self.window, probabilities, means, value, errors)
+        return JointPhotonNumbers((_name(labels[0]), _name(labels[1])), stage, self.window, probabilities, means, value, bounds)
 
     def side_peaks(self, count: int, label: Label, stage: str | None = None) -> Curve:
         """g2[m] = <n_0 n_m>/mu^2 of a train, m = 0 .. count, with <n(n-1)>/mu^2 at m = 0; far peaks tend to 1."""
@@ -431,11 +482,9 @@ class Experiment:
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise bad("side_peaks count", "be a whole number >= 0", count)
         light = self._light(label, stage)
-        moments = self._moments(light)
-        if not moments[0][1] > 0.0:
+        if not self._means(light).given > 0.0:
             raise bad(f"label {label!r}", "emit light under this drive", "mean photon number 0", "check the drive and the collection")
-        runs = self._run(lambda p: p.correlations(light, count), "side_peaks")
-        values, bound = self._measure([r / m[1] ** 2 for r, m in zip(runs, moments, strict=True)], "side_peaks")
+        values, bound = self._measure(self._run(lambda p: p.correlations(light, count), "side_peaks"), "side_peaks")
         return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({_name(label)})", stage or self.stages[-1])
 
     def emission_profile(self, t_ns: Any, label: Label, stage: str | None = None) -> Curve:

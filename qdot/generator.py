@@ -11,14 +11,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from qdot.drive import CW, Drive, Instant, Kind, Pulse
+from qdot.drive import CW, DEGREE, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
-from qdot.evolve import Driven
+from qdot.evolve import Matrix, TooManySteps, is_zero
+from qdot.evolve.reduction import gathered, nothing
 from qdot.model import Channel, Coupling, HamiltonianOperator, Jump, JumpOperator, Model, Operators, operator
 
 Picture = Literal["rate", "lindblad"]
@@ -27,7 +28,7 @@ Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """The linear system of one model in one picture; every matrix is a real csr array of shape (d, d), 1/ns.
+    """The linear system of one model in one picture; every matrix is real, of shape (d, d), 1/ns: dense if small, else a csr array.
 
     silent: S without the jumps that emit; driven: {(drive, part): D} likewise; jumps: {channel: J}, driven_jumps: {(drive, channel): J}.
     Keeping them apart leaves S - J exact: no entry is the difference of two rounded ones.
@@ -37,19 +38,19 @@ class Generator:
 
     picture: Picture
     model: Model
-    silent: sp.csr_array
-    driven: Mapping[tuple[str, Part], sp.csr_array]
-    jumps: Mapping[Channel, sp.csr_array]
-    driven_jumps: Mapping[tuple[str, Channel], sp.csr_array]
+    silent: Matrix
+    driven: Mapping[tuple[str, Part], Matrix]
+    jumps: Mapping[Channel, Matrix]
+    driven_jumps: Mapping[tuple[str, Channel], Matrix]
     trace: np.ndarray
     start: np.ndarray
     levels: np.ndarray
     top_fock: np.ndarray
 
     @property
-    def static(self) -> sp.csr_array:
+    def static(self) -> Matrix:
         """S, with every undriven jump."""
-        return sp.csr_array(sum(self.jumps.values(), self.silent))
+        return sum(self.jumps.values(), self.silent)
 
     @property
     def dimension(self) -> int:
@@ -64,8 +65,11 @@ Moves = dict[tuple[str | None, Channel | None], np.ndarray]
 def classical_moves(model: Model) -> Moves | None:
     """The transitions of a model whose populations form a closed system: diagonal H, no jump that makes or sees a coherence; else None."""
     ops = None
+    coupled = any(isinstance(c, Coupling) and c.rabi_per_ns != 0.0 for c in model.couplings)
+    if coupled or any(g != 0.0 for c in model.cavities for g in c.g_per_ns):
+        return None
     named = all(isinstance(j, Jump) for j in model.jumps) and not isinstance(model.start, np.ndarray)
-    if model.cavities or any(not isinstance(c, Coupling) or c.rabi_per_ns != 0.0 for c in model.couplings) or not named:
+    if model.cavities or any(not isinstance(c, Coupling) for c in model.couplings) or not named:
         ops = model.operators()
         h = ops.hamiltonian.tocoo()
         off_diagonal_start = ops.start - np.diag(np.diag(ops.start))
@@ -103,87 +107,86 @@ def rate(model: Model) -> Generator:
 
 def _from_moves(model: Model, moves: Moves) -> Generator:
     n = len(model.levels) * math.prod(c.fock for c in model.cavities)
-    silent = sp.csr_array((n, n))
-    driven: dict[tuple[str, Part], sp.csr_array] = {}
-    jumps: dict[Channel, sp.csr_array] = {}
-    driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
+    filed = _Filed(n)
     for (drive, channel), (to, start, rates) in moves.items():
-        arrive = sp.coo_array((rates, (to.astype(int), start.astype(int))), shape=(n, n)).tocsr()
-        leave = sp.diags_array(np.bincount(start.astype(int), rates, minlength=n).astype(float)).tocsr()  # of nothing, bincount makes integers
-        silent = _file(drive, channel, leave, arrive, silent, driven, jumps, driven_jumps)
+        rows, columns = to.astype(int), start.astype(int)
+        filed.add(drive, channel, gathered(columns, columns, rates, n), gathered(rows, columns, rates, n))
     if isinstance(model.start, str) or model.start is None:
         row = np.zeros(n)
         row[(model.levels.index(model.start) if model.start else 0) * (n // len(model.levels))] = 1.0
     else:
         row = np.diag(model.start).real.copy()
     level_of = np.repeat(np.arange(len(model.levels)), n // len(model.levels))
-    return Generator("rate", model, silent, driven, jumps, driven_jumps, np.ones(n), row, _level_rows(level_of, n), np.zeros(n, dtype=bool))
+    trace, top = np.ones(n), np.zeros(n, dtype=bool)
+    return Generator("rate", model, filed.silent, filed.driven, filed.jumps, filed.driven_jumps, trace, row, _level_rows(level_of, n), top)
 
 
 def lindblad(model: Model, ops: Operators | None = None) -> Generator:
     """The Lindblad equation drho/dt = -i[H, rho] + sum c rho c^dag - {c^dag c, rho}/2 in real coordinates."""
     ops = model.operators() if ops is None else ops
     n = ops.start.shape[0]
-    to_real, to_complex = _coordinates(n)
-
-    def real(superoperator: sp.csr_array) -> sp.csr_array:
-        m = (to_real @ superoperator @ to_complex).real.tocsr()
-        m.eliminate_zeros()
-        return m
-
     eye = sp.eye_array(n, format="csr")
 
-    def commutator(h: sp.csr_array) -> sp.csr_array:
-        return -1j * (sp.kron(h, eye) - sp.kron(eye, h.T)).tocsr()
+    def both_sides(g: sp.csr_array) -> Matrix:
+        """rho -> g rho + rho g^dag."""
+        return _superoperator([(g, eye), (eye, g)], n)
 
-    static = real(commutator(ops.hamiltonian))
-    driven: dict[tuple[str, Part], sp.csr_array] = {}
-    jumps: dict[Channel, sp.csr_array] = {}
-    driven_jumps: dict[tuple[str, Channel], sp.csr_array] = {}
+    filed = _Filed(n * n)
+    quiet = -1j * ops.hamiltonian
     for term in ops.driven:
         a = term.matrix
         kind = "field" if term.envelope == "field" else "two_photon"
         for part, h in (("re", a + a.conj().T), ("im", 1j * (a - a.conj().T))):
             key: tuple[str, Part] = (str(term.drive), f"{kind}_{part}")  # type: ignore[assignment]
-            driven[key] = driven.get(key, sp.csr_array((n * n, n * n))) + real(commutator(h.tocsr()))
+            commutator = both_sides(sp.csr_array(-1j * h))
+            filed.driven[key] = filed.driven[key] + commutator if key in filed.driven else commutator
     for j in ops.jumps:
         c = j.matrix
-        arrive = real(sp.kron(c, c.conj()).tocsr())
-        square = (c.conj().T @ c).tocsr()
-        leave = real((0.5 * (sp.kron(square, eye) + sp.kron(eye, square.T))).tocsr())
         channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
-        static = _file(j.drive, channel, leave, arrive, static, driven, jumps, driven_jumps)
+        square = sp.csr_array(0.5 * (c.conj().T @ c))
+        if j.drive is None:  # what leaves goes into one non-Hermitian Hamiltonian
+            quiet = quiet - square
+            filed.add(None, channel, None, _superoperator([(c, c)], n))
+        else:
+            filed.add(j.drive, channel, both_sides(square), _superoperator([(c, c)], n))
+    filed.silent = filed.silent + both_sides(sp.csr_array(quiet))
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
     levels[:, :n] = _level_rows(ops.level_of, n)
     top = np.zeros(n * n, dtype=bool)
     top[:n] = ops.top_fock
-    return Generator("lindblad", model, static, driven, jumps, driven_jumps, diagonal, (to_real @ ops.start.ravel()).real, levels, top)
+    upper = ops.start[np.triu_indices(n, 1)]
+    start = np.concatenate([np.diag(ops.start).real, upper.real, upper.imag])
+    return Generator("lindblad", model, filed.silent, filed.driven, filed.jumps, filed.driven_jumps, diagonal, start, levels, top)
 
 
-def _file(
-    drive: str | None,
-    channel: Channel | None,
-    leave: sp.csr_array,
-    arrive: sp.csr_array,
-    silent: sp.csr_array,
-    driven: dict[tuple[str, Part], sp.csr_array],
-    jumps: dict[Channel, sp.csr_array],
-    driven_jumps: dict[tuple[str, Channel], sp.csr_array],
-) -> sp.csr_array:
-    """Put a jump, arrival minus departure, where it belongs; returns the silent static part with what it adds."""
-    quiet = (-leave if channel is not None else arrive - leave).tocsr()
-    if drive is None:
+class _Filed:
+    """The matrices of a generator while it is put together, each where it belongs."""
+
+    def __init__(self, d: int) -> None:
+        self.silent = nothing(d)
+        self.driven: dict[tuple[str, Part], Matrix] = {}
+        self.jumps: dict[Channel, Matrix] = {}
+        self.driven_jumps: dict[tuple[str, Channel], Matrix] = {}
+
+    def add(self, drive: str | None, channel: Channel | None, leave: Matrix | None, arrive: Matrix) -> None:
+        """A jump, by what leaves (None: accounted for elsewhere) and what arrives."""
+        quiet = None if leave is None else -leave
+        if channel is None:
+            quiet = arrive if quiet is None else arrive + quiet
+        if drive is None:
+            if channel is not None:
+                self.jumps[channel] = self.jumps[channel] + arrive if channel in self.jumps else arrive
+            if quiet is not None:
+                self.silent = self.silent + quiet
+            return
+        key: tuple[str, Part] = (drive, "intensity")
+        if quiet is not None:
+            self.driven[key] = self.driven[key] + quiet if key in self.driven else quiet
         if channel is not None:
-            jumps[channel] = jumps[channel] + arrive if channel in jumps else arrive
-        return silent + quiet
-    key: tuple[str, Part] = (drive, "intensity")
-    driven[key] = driven[key] + quiet if key in driven else quiet
-    if channel is not None:
-        where = (drive, channel)
-        driven_jumps[where] = driven_jumps[where] + arrive if where in driven_jumps else arrive
-    return silent
+            where = (drive, channel)
+            self.driven_jumps[where] = self.driven_jumps[where] + arrive if where in self.driven_jumps else arrive
 
 
 def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
@@ -192,48 +195,69 @@ def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
     return rows
 
 
-def _coordinates(n: int) -> tuple[sp.csr_array, sp.csr_array]:
-    """(to_real, to_complex) between rho row by row and (rho_ii, Re rho_ij, Im rho_ij, i < j)."""
-    i, j = np.triu_indices(n, 1)
-    pairs = i.size
-    k = np.arange(pairs)
-    upper, lower, re, im, d = i * n + j, j * n + i, n + k, n + pairs + k, np.arange(n)
-    half = np.full(pairs, 0.5)
-    to_real = sp.coo_array(
-        (
-            np.concatenate([np.ones(n), half, half, -0.5j * np.ones(pairs), 0.5j * np.ones(pairs)]),
-            (np.concatenate([d, re, re, im, im]), np.concatenate([d * n + d, upper, lower, upper, lower])),
-        ),
-        shape=(n * n, n * n),
-    ).tocsr()
-    one = np.ones(pairs)
-    to_complex = sp.coo_array(
-        (
-            np.concatenate([np.ones(n), one, 1j * one, one, -1j * one]),
-            (np.concatenate([d * n + d, upper, upper, lower, lower]), np.concatenate([d, re, im, re, im])),
-        ),
-        shape=(n * n, n * n),
-    ).tocsr()
-    return to_real, to_complex
+def _superoperator(pairs: Sequence[tuple[sp.csr_array, sp.csr_array]], n: int) -> Matrix:
+    """rho -> sum A rho B^dag over pairs (A, B), for a sum that keeps rho Hermitian, between coordinates rho_ii, Re rho_ij, Im rho_ij (i < j)."""
+    rows, columns, values = [], [], []
+
+    def file(row: np.ndarray, column: np.ndarray, value: np.ndarray) -> None:
+        live = value != 0.0
+        rows.append(row[live])
+        columns.append(column[live])
+        values.append(value[live])
+
+    def place(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Position of the pair i < j among all."""
+        return i * n - i * (i + 1) // 2 + (j - i - 1)
+
+    pairs_in_all = n * (n - 1) // 2
+    for a, b in pairs:
+        first, second = a.tocoo(), b.tocoo()
+        i, k = (np.repeat(v.astype(np.int64), second.nnz) for v in (first.row, first.col))
+        j, m = (np.tile(v.astype(np.int64), first.nnz) for v in (second.row, second.col))
+        v = np.repeat(first.data, second.nnz) * np.tile(second.data.conj(), first.nnz)
+        upper = i <= j
+        i, j, k, m, v = i[upper], j[upper], k[upper], m[upper], v[upper]
+        # rho_km = R + i sign I, with R and I those of the ordered pair
+        sign = np.sign(m - k)
+        low, high = np.minimum(k, m), np.maximum(k, m)
+        real_from = np.where(sign == 0, k, n + place(low, high))
+        imag_from = n + pairs_in_all + place(low, high)
+        to_real = np.where(i == j, i, n + place(i, j))
+        to_imag = n + pairs_in_all + place(i, j)
+        off, coherent = i != j, sign != 0
+        both = off & coherent
+        file(to_real, real_from, v.real)
+        file(to_real[coherent], imag_from[coherent], -sign[coherent] * v.imag[coherent])
+        file(to_imag[off], real_from[off], v.imag[off])
+        file(to_imag[both], imag_from[both], sign[both] * v.real[both])
+    return gathered(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), n * n)
 
 
 # ---------------------------------------------------------------------------------------------------------------- drives
 
 
+class DrivenPart(NamedTuple):
+    """What one envelope multiplies: matrix (d, d) without emission, light {channel: (d, d)}, polynomials (pieces, DEGREE + 1) of the envelope."""
+
+    matrix: Matrix
+    light: Mapping[Channel, Matrix]
+    polynomials: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """A stretch of time with the same terms throughout: static matrices, or some multiplied by Taylor series.
+    """A stretch of time with the same terms throughout: constant matrices, or some multiplied by envelopes.
 
-    silent: (d, d) constant part without emission; jumps: the part that emits, by channel; driven: the same twice over for each term
-    that a Taylor series in the time since start_ns multiplies. An instant has duration 0 and acts as exp(silent + jumps).
+    silent: (d, d) constant part without emission; jumps: the part that emits, by channel; driven: what envelopes multiply, as polynomials on
+    pieces_ns (pieces,). An instant has duration 0 and acts as exp(silent + jumps).
     """
 
     start_ns: float
     duration_ns: float
-    silent: sp.csr_array
-    jumps: Mapping[Channel, sp.csr_array]
-    driven: tuple[tuple[Driven, Mapping[Channel, sp.csr_array]], ...] = ()
-    feature_ns: float = math.inf
+    silent: Matrix
+    jumps: Mapping[Channel, Matrix]
+    driven: tuple[DrivenPart, ...] = ()
+    pieces_ns: np.ndarray | None = None
     is_instant: bool = False
 
     @property
@@ -255,36 +279,43 @@ class Timeline:
     period_ns: float | None
     is_pulsed: bool
 
-    def mapped(self, change: Callable[[sp.csr_array], sp.csr_array]) -> Timeline:
-        """The same timeline with every matrix replaced."""
+    def mapped(self, change: Callable[[Matrix], Matrix]) -> Timeline:
+        """The same timeline with every matrix replaced, each of them once."""
+        known: dict[int, Matrix] = {}
 
-        def light(jumps: Mapping[Channel, sp.csr_array]) -> dict[Channel, sp.csr_array]:
-            return {c: change(j) for c, j in jumps.items()}
+        def once(m: Matrix) -> Matrix:
+            if id(m) not in known:
+                known[id(m)] = change(m)
+            return known[id(m)]
+
+        def light(jumps: Mapping[Channel, Matrix]) -> dict[Channel, Matrix]:
+            return {c: once(j) for c, j in jumps.items()}
 
         def stretch(s: Stretch) -> Stretch:
-            driven = tuple((Driven(change(d.matrix), d.series), light(jumps)) for d, jumps in s.driven)
-            return replace(s, silent=change(s.silent), jumps=light(s.jumps), driven=driven)
+            driven = tuple(DrivenPart(once(d.matrix), light(d.light), d.polynomials) for d in s.driven)
+            return replace(s, silent=once(s.silent), jumps=light(s.jumps), driven=driven)
 
         return replace(self, stretches=tuple(stretch(s) for s in self.stretches), rest=stretch(self.rest))
 
     def jittered(self, relative: float, rng: np.random.Generator) -> Timeline:
         """The same timeline with every matrix entry moved by `relative` of itself, up or down: how much do rounded inputs matter?"""
 
-        def move(m: sp.csr_array) -> sp.csr_array:
+        def move(m: Matrix) -> Matrix:
+            if isinstance(m, np.ndarray):
+                return m * (1.0 + relative * (2.0 * rng.integers(0, 2, m.shape) - 1.0))
             m = m.copy()
-            m.data = m.data * (1.0 + relative * rng.choice([-1.0, 1.0], size=m.data.shape))
+            m.data = m.data * (1.0 + relative * (2.0 * rng.integers(0, 2, m.data.shape) - 1.0))
             return m
 
         return self.mapped(move)
 
-    def matrices(self) -> list[sp.csr_array]:
-        """Every matrix that ever acts."""
-        found: list[sp.csr_array] = []
+    def matrices(self) -> list[Matrix]:
+        """Every matrix that ever acts, each of them once."""
+        found: dict[int, Matrix] = {}
         for s in (self.rest, *self.stretches):
-            found += [s.silent, *s.jumps.values()]
-            for d, jumps in s.driven:
-                found += [d.matrix, *jumps.values()]
-        return found
+            for m in (s.silent, *s.jumps.values(), *(m for d in s.driven for m in (d.matrix, *d.light.values()))):
+                found[id(m)] = m
+        return list(found.values())
 
 
 def in_frame(ops: Operators, drives: Sequence[Drive]) -> Operators:
@@ -424,7 +455,7 @@ def model_envelope(model: Model, drive: str) -> str:
     return next((c.envelope for c in model.couplings if c.drive == drive), "field")
 
 
-def _add_steady(g: Generator, d: CW, static: sp.csr_array, jumps: dict[Channel, sp.csr_array]) -> tuple[sp.csr_array, dict[Channel, sp.csr_array]]:
+def _add_steady(g: Generator, d: CW, static: Matrix, jumps: dict[Channel, Matrix]) -> tuple[Matrix, dict[Channel, Matrix]]:
     amplitude = math.sqrt(d.peak_intensity) * np.exp(-1j * math.pi * d.phase_pi)
     square = amplitude * amplitude
     factors = {
@@ -440,44 +471,33 @@ def _add_steady(g: Generator, d: CW, static: sp.csr_array, jumps: dict[Channel, 
     for (name, channel), m in g.driven_jumps.items():
         if name == d.name:
             jumps[channel] = jumps[channel] + d.peak_intensity * m if channel in jumps else d.peak_intensity * m
-    return static.tocsr(), jumps
+    return static, jumps
 
 
-@dataclass(frozen=True)
-class _Factor:
-    """Height and kind of one part of a drive, and the Taylor series of it, in the time since `lead_ns` after the start of the pulse."""
-
-    pulse: Pulse
-    part: Part
-    height: float
-    lead_ns: float
-
-    def __call__(self, t: float, h: float, order: int) -> np.ndarray:
-        kind: Kind = "intensity" if self.part == "intensity" else ("field" if self.part.startswith("field") else "two_photon")
-        c = self.pulse.series(kind, t + self.lead_ns, h, order)
-        return self.height * (c.imag if self.part.endswith("_im") else c.real)
-
-
-def _factors(g: Generator, model: Model, p: Pulse, lead_ns: float) -> list[tuple[_Factor, sp.csr_array, dict[Channel, sp.csr_array]]]:
-    """(factor, matrix, {channel: emitting part}) for each part of the generator that a pulse drives."""
+def _driven_parts(g: Generator, model: Model, p: Pulse, times: np.ndarray, h: float, degree: int) -> list[DrivenPart]:
+    """What a pulse drives, with its envelopes as polynomials on pieces of length h that begin at `times` after the pulse's start."""
     found = []
     rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
+    known: dict[Kind, np.ndarray] = {}
     for (name, part), m in g.driven.items():
         if name != p.name:
             continue
+        kind: Kind = "intensity" if part == "intensity" else ("field" if part.startswith("field") else "two_photon")
+        if kind not in known:
+            known[kind] = p.series(kind, times, h, degree)
         if part == "intensity":
-            emitting = {c: j for (n, c), j in g.driven_jumps.items() if n == name}
-            found.append((_Factor(p, part, p.peak_intensity, lead_ns), m, emitting))
-        else:
-            follows = envelope if p.area_pi is not None else ("field" if part.startswith("field") else "intensity")
-            height = p.peak_field(rabi, "field" if follows == "field" else "two_photon")
-            found.append((_Factor(p, part, height, lead_ns), m, {}))
+            light = {c: j for (n, c), j in g.driven_jumps.items() if n == name}
+            found.append(DrivenPart(m, light, p.peak_intensity * known[kind].real))
+            continue
+        follows = envelope if p.area_pi is not None else ("field" if kind == "field" else "intensity")
+        height = p.peak_field(rabi, "field" if follows == "field" else "two_photon")
+        c = known[kind].imag if part.endswith("_im") else known[kind].real
+        if c.any():
+            found.append(DrivenPart(m, {}, height * c))
     return found
 
 
-def _timeline(
-    g: Generator, model: Model, pulses: Sequence[Pulse], static: sp.csr_array, jumps: Mapping[Channel, sp.csr_array], period: float | None
-) -> Timeline:
+def _timeline(g: Generator, model: Model, pulses: Sequence[Pulse], static: Matrix, jumps: Mapping[Channel, Matrix], period: float | None) -> Timeline:
     """Cut the time axis where a pulse begins, ends or changes its formula. Times are exact fractions: a short pulse may come late."""
     rest = Stretch(0.0, math.inf, static, jumps)
     if not pulses:
@@ -497,33 +517,37 @@ def _timeline(
         if i + 1 == len(times):
             break
         middle, duration = (t + times[i + 1]) / 2, float(times[i + 1] - t)
-        active = [(p, begin) for p, begin in begins if begin < middle < begin + Fraction(p.length_ns)]
+        active = [(p, float(t - begin)) for p, begin in begins if begin < middle < begin + Fraction(p.length_ns)]
         silent, emitting = static, dict(jumps)
-        driven: list[tuple[Driven, Mapping[Channel, sp.csr_array]]] = []
-        feature = math.inf
-        for p, begin in active:
-            for factor, m, light in _factors(g, model, p, float(t - begin)):
-                if p.is_constant:
-                    value = float(factor(0.0, duration, 1)[0])
-                    silent = silent + value * m
-                    for c, jump in light.items():
-                        emitting[c] = emitting[c] + value * jump if c in emitting else value * jump
-                else:
-                    feature = min(feature, p.longest_step_ns)
-                    driven.append((Driven(m, factor), light))
-        stretches.append(Stretch(float(t), duration, sp.csr_array(silent), emitting, tuple(driven), feature))
+        varying = [(p, lead) for p, lead in active if not p.is_constant]
+        for p, lead in active:
+            if not p.is_constant:
+                continue
+            for m, light, c in _driven_parts(g, model, p, np.array([lead]), duration, 1):
+                silent = silent + c[0, 0] * m
+                for channel, jump in light.items():
+                    emitting[channel] = emitting[channel] + c[0, 0] * jump if channel in emitting else c[0, 0] * jump
+        if not varying:
+            stretches.append(Stretch(float(t), duration, silent, emitting))
+            continue
+        pieces = max(1, math.ceil(duration / min(p.longest_step_ns for p, _ in varying)))
+        if pieces > TooManySteps.LIMIT:
+            raise TooManySteps
+        h = duration / pieces
+        driven = [part for p, lead in varying for part in _driven_parts(g, model, p, lead + h * np.arange(pieces), h, DEGREE)]
+        stretches.append(Stretch(float(t), duration, silent, emitting, tuple(driven), np.full(pieces, h)))
     return Timeline(g, tuple(stretches), rest, period, True)
 
 
 def _kick(g: Generator, instants: Sequence[Instant], model: Model) -> Stretch:
     """Instants of one moment: exp of the sum of all that they multiply, with dose and area in place of envelope times time."""
-    total = sp.csr_array((g.dimension, g.dimension))
-    light: dict[Channel, sp.csr_array] = {}
+    total = nothing(g.dimension)
+    light: dict[Channel, Matrix] = {}
     for p in instants:
         phase = p.detuning_per_ns * p.start_ns + math.pi * p.phase_pi
         rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
         for (name, part), m in g.driven.items():
-            if name != p.name or not m.count_nonzero():
+            if name != p.name or is_zero(m):
                 continue
             if part == "intensity":
                 if p.dose_ns is None and p.energy is None:
@@ -538,7 +562,7 @@ def _kick(g: Generator, instants: Sequence[Instant], model: Model) -> Stretch:
             strength = p.peak_field(rabi, "field" if envelope == "field" else "two_photon")
             turned = strength * np.exp(-1j * phase * (1.0 if part.startswith("field") else 2.0))
             total = total + (turned.imag if part.endswith("_im") else turned.real) * m
-    return Stretch(instants[0].start_ns, 0.0, total.tocsr(), light, is_instant=True)
+    return Stretch(instants[0].start_ns, 0.0, total, light, is_instant=True)
 
 
 # ------------------------------------------------------------------------------------------------------------------ QuTiP

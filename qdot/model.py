@@ -192,6 +192,10 @@ class Model:
             raise bad("Model.start", "be a level name for a model with cavities", "a matrix", "name the level; cavities start empty")
         return replace(self, cavities=tuple(replace(c, fock=c.fock + max(2, c.fock // 3)) for c in self.cavities))
 
+    def with_fewer_fock(self, less: int) -> Model:
+        """The same model with `less` number states less in every cavity."""
+        return replace(self, cavities=tuple(replace(c, fock=c.fock - less) for c in self.cavities))
+
     def operators(self) -> Operators:
         """All operators as sparse matrices on (level) x (Fock) x ..."""
         return _write_out(self)
@@ -324,61 +328,92 @@ def check(model: Model) -> None:
     number("time_resolution_ns", model.time_resolution_ns, low=0.0, unit="ns")
 
 
+class _Entries:
+    """Entries of an operator on (level) x (number states), collected before one sparse matrix is made of them."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.rows: list[np.ndarray] = []
+        self.columns: list[np.ndarray] = []
+        self.values: list[np.ndarray] = []
+
+    def add(self, rows: np.ndarray, columns: np.ndarray, values: Any, hermitian: bool = False) -> None:
+        """Entries at (rows, columns); with `hermitian` also their conjugates across the diagonal."""
+        values = np.broadcast_to(np.asarray(values, dtype=complex), rows.shape)
+        for r, c, v in ((rows, columns, values), (columns, rows, values.conj()))[: 2 if hermitian else 1]:
+            self.rows.append(r)
+            self.columns.append(c)
+            self.values.append(v)
+
+    def matrix(self) -> sp.csr_array:
+        """The operator, repeated entries added."""
+        if not self.rows:
+            return sp.csr_array((self.n, self.n), dtype=complex)
+        where = (np.concatenate(self.rows), np.concatenate(self.columns))
+        return sp.coo_array((np.concatenate(self.values), where), shape=(self.n, self.n)).tocsr()
+
+
 def _write_out(model: Model) -> Operators:
     """Assemble every operator of the model. Symbolic terms act on the level; each cavity adds a tensor factor."""
     n_levels = len(model.levels)
     focks = [c.fock for c in model.cavities]
     n_fock = math.prod(focks)
+    n = n_levels * n_fock
     index = {name: i for i, name in enumerate(model.levels)}
+    photons = np.arange(n_fock)
+    occupation = np.array(np.unravel_index(photons, focks)) if focks else np.zeros((0, 1), dtype=int)
+    strides = [math.prod(focks[k + 1 :]) for k in range(len(focks))]
 
-    def on_level(entries: Sequence[tuple[str, str, complex]]) -> sp.csr_array:
-        """sum value |row><column| on the levels, identity on the modes."""
-        rows = [index[a] for a, _, _ in entries]
-        columns = [index[b] for _, b, _ in entries]
-        m = sp.coo_array(([v for _, _, v in entries], (rows, columns)), shape=(n_levels, n_levels), dtype=complex).tocsr()
-        return m if n_fock == 1 else sp.kron(m, sp.eye_array(n_fock), format="csr")
+    def at(level: str) -> np.ndarray:
+        """The basis states of a level, one for each set of photon numbers."""
+        return index[level] * n_fock + photons
 
-    def annihilate(k: int) -> sp.csr_array:
-        """a of cavity k on the whole space."""
-        before = n_levels * math.prod(focks[:k])
-        after = math.prod(focks[k + 1 :])
-        a = sp.diags_array(np.sqrt(np.arange(1.0, focks[k])), offsets=1, shape=(focks[k], focks[k]))
-        return sp.kron(sp.kron(sp.eye_array(before), a), sp.eye_array(after), format="csr").astype(complex)
-
-    h = on_level([(name, name, e / HBAR_UEV_NS) for name, e in model.energies_ueV.items()])
+    h = _Entries(n)
+    for name, energy in model.energies_ueV.items():
+        h.add(at(name), at(name), energy / HBAR_UEV_NS)
     driven: list[HamiltonianOperator] = []
+    given: list[sp.csr_array] = []
     for c in model.couplings:
         if isinstance(c, HamiltonianOperator):
             if c.drive is None:
-                h = h + c.matrix
+                given.append(c.matrix)
             else:
                 driven.append(c)
             continue
         lower, upper = c.between
-        raising = on_level([(upper, lower, c.rabi_per_ns / 2)])
         if c.drive is None:
-            h = h + raising + raising.conj().T
+            h.add(at(upper), at(lower), c.rabi_per_ns / 2, hermitian=True)
         else:
-            driven.append(HamiltonianOperator(raising, c.drive, c.envelope))
+            raising = _Entries(n)
+            raising.add(at(upper), at(lower), c.rabi_per_ns / 2)
+            driven.append(HamiltonianOperator(raising.matrix(), c.drive, c.envelope))
 
     jumps: list[JumpOperator] = []
     for j in model.jumps:
         if isinstance(j, JumpOperator):
             jumps.append(j)
             continue
-        m = on_level([(b, a, math.sqrt(r)) for (a, b), r in zip(j.transitions, j.rates_per_ns, strict=True)])
-        jumps.append(JumpOperator(m, j.photon, j.polarisation, j.drive))
+        collective = _Entries(n)
+        for (a, b), rate in zip(j.transitions, j.rates_per_ns, strict=True):
+            collective.add(at(b), at(a), math.sqrt(rate))
+        jumps.append(JumpOperator(collective.matrix(), j.photon, j.polarisation, j.drive))
     for d in model.dephasings:
-        jumps.append(JumpOperator(on_level([(d.level, d.level, math.sqrt(2 * d.rate_per_ns))])))
+        kept = _Entries(n)
+        kept.add(at(d.level), at(d.level), math.sqrt(2 * d.rate_per_ns))
+        jumps.append(JumpOperator(kept.matrix()))
     for k, cav in enumerate(model.cavities):
-        a = annihilate(k)
-        h = h + (cav.detuning_ueV / HBAR_UEV_NS) * (a.conj().T @ a)
+        number_of = occupation[k]
+        everywhere = np.arange(n)
+        h.add(everywhere, everywhere, np.tile(cav.detuning_ueV / HBAR_UEV_NS * number_of, n_levels))
+        filled = number_of < cav.fock - 1  # a^dag leads from here to one photon more
         for (upper, lower), g in zip(cav.transitions, cav.g_per_ns, strict=True):
-            emit = a.conj().T @ on_level([(lower, upper, g)])
-            h = h + emit + emit.conj().T
-        jumps.append(JumpOperator((math.sqrt(cav.kappa_per_ns) * a).tocsr(), cav.photon, cav.polarisation))
+            h.add(at(lower)[filled] + strides[k], at(upper)[filled], g * np.sqrt(number_of[filled] + 1.0), hermitian=True)
+        leaving = _Entries(n)
+        from_here = np.flatnonzero(np.tile(number_of > 0, n_levels))
+        leaving.add(from_here - strides[k], from_here, np.sqrt(cav.kappa_per_ns * np.tile(number_of, n_levels)[from_here]))
+        jumps.append(JumpOperator(leaving.matrix(), cav.photon, cav.polarisation))
+    hamiltonian = sum(given, h.matrix())
 
-    n = n_levels * n_fock
     if isinstance(model.start, np.ndarray):
         start = np.asarray(model.start, dtype=complex)
     else:
@@ -386,6 +421,5 @@ def _write_out(model: Model) -> Operators:
         vacuum = index[model.levels[0] if model.start is None else model.start] * n_fock
         start[vacuum, vacuum] = 1.0
     level_of = np.repeat(np.arange(n_levels), n_fock)
-    occupation = np.array(np.unravel_index(np.arange(n_fock), focks)) if focks else np.zeros((0, 1), dtype=int)
     top = np.any(occupation == (np.array(focks, dtype=int)[:, None] - 1), axis=0) if focks else np.zeros(1, dtype=bool)
-    return Operators(h.tocsr(), tuple(driven), tuple(jumps), start, level_of, np.tile(top, n_levels))
+    return Operators(sp.csr_array(hamiltonian), tuple(driven), tuple(jumps), start, level_of, np.tile(top, n_levels))

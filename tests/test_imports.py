@@ -17,12 +17,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
     ("model", "drive", "evolve", "data"),
     ("generator", "emitters", "micropillar", "phonons"),
-    ("statistics", "detection", "results"),
+    ("statistics", "detection", "repeats", "results"),
     ("experiment", "tags"),
     ("fitting", "inversion", "sweeping", "scenario", "study"),
     ("plot", "cli"),
 )
-"""The rooms by floor: errors, units and results stand beside the rooms of the design."""
+"""The rooms by floor: errors, units, repeats and results stand beside the rooms of the design."""
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 LAZY_UPWARDS = {("results", "plot"), ("fitting", "plot")}
 """`result.plot()` may import `plot`, inside a function; nothing else may import upwards. The command line uses the public face as any user does."""

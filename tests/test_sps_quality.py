@@ -18,6 +18,7 @@ from qdot import study as studies
 from qdot.data import Histogram
 from qdot.drive import Instant
 from qdot.emitters import ReservoirDot
+from qdot.evolve import dense
 from qdot.generator import rate
 
 study: Any = studies.module("sps_quality_2023")
@@ -72,7 +73,7 @@ def test_expected_counts_are_the_integral_of_the_peaks_over_each_bin() -> None:
 
 def test_the_rates_of_the_study_are_those_of_the_generator() -> None:
     rates = peaks["Rates"](DOT.max_pairs)
-    assert rates.matrix(DOT, DOT.max_pairs) == pytest.approx(rate(DOT.model()).static.toarray(), rel=1e-12, abs=1e-12)
+    assert rates.matrix(DOT, DOT.max_pairs) == pytest.approx(dense(rate(DOT.model()).static), rel=1e-12, abs=1e-12)
 
 
 def test_a_pulse_leaves_a_poisson_number_of_pairs() -> None:
@@ -94,7 +95,7 @@ def test_areas_of_the_peaks_are_those_of_the_engine() -> None:
 
 def test_coincidences_are_those_of_a_plain_integration_of_the_rate_equations() -> None:
     """The same numbers from an ODE solver: emission profile from an empty start, then the dot after an X photon, photon by photon."""
-    static = rate(DOT.model()).static.toarray()
+    static = dense(rate(DOT.model()).static)
     start = np.zeros(39)
     start[0::3] = poisson.pmf(np.arange(13), 0.09 * 1.5 * 12.5)
     flux = np.zeros(39)

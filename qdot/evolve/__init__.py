@@ -1,31 +1,45 @@
 """Numerics of linear systems dx/dt = A(t) x with real x: reduction, steady states, exponentials, driven steps, tails to infinity.
 
-No physics word lives here. Matrices are scipy.sparse csr arrays of shape (d, d) acting on columns; a `trace` is a row that the
-exact system keeps constant. "Metzler" means non-negative off the diagonal: there every sum is a sum of positive terms and
+No physics word lives here. Matrices act on columns and have shape (d, d): dense arrays where they are small, csr arrays beyond. A `trace` is a
+row that the exact system keeps constant. "Metzler" means non-negative off the diagonal: there every sum is a sum of positive terms and
 results are accurate entry by entry.
 """
 
-from qdot.evolve.driven import Driven, TooManySteps, drive_through
-from qdot.evolve.exponential import Exponential, along, propagator
-from qdot.evolve.reduction import closed_classes, is_metzler, reach, relevant, restrict
+from qdot.evolve.driven import Driven, TooManySteps, drive_through, is_compiled, part_of
+from qdot.evolve.exponential import Exponential, Flow, carry
+from qdot.evolve.reduction import Matrix, closed_classes, dense, is_metzler, is_zero, pattern, reach, relevant, restrict, separate_parts
+from qdot.evolve.register import Register, joint_numbers, nothing_counted, numbers, powers
 from qdot.evolve.steady import NotUnique, fixed_point, steady_state
-from qdot.evolve.tail import Endless, tail_rows
+from qdot.evolve.tail import Endless, tail_powers, tail_rows
 
 __all__ = [
     "Driven",
     "Endless",
     "Exponential",
+    "Flow",
+    "Matrix",
     "NotUnique",
+    "Register",
     "TooManySteps",
-    "along",
+    "carry",
     "closed_classes",
+    "dense",
     "drive_through",
     "fixed_point",
+    "is_compiled",
     "is_metzler",
-    "propagator",
+    "is_zero",
+    "joint_numbers",
+    "nothing_counted",
+    "numbers",
+    "part_of",
+    "pattern",
+    "powers",
     "reach",
     "relevant",
     "restrict",
+    "separate_parts",
     "steady_state",
+    "tail_powers",
     "tail_rows",
 ]

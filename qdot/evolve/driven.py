@@ -1,87 +1,281 @@
-"""Driven stretches: dx/dt = (A + sum_m e_m(t) M_m) x with each e_m known as a Taylor series on every step.
+"""Driven stretches: dx/dt = (A + sum_t e_t(t) M_t) x, while events advance a register, with each e_t a polynomial on every piece of time.
 
-The solution's own Taylor series follows from a recursion (x_{k+1} = [A x_k + sum_m M_m sum_i e_{m,i} x_{k-i}] / (k + 1)), summed until its
-terms fall below round-off. Steps are bounded by the features of the envelopes and by the norm of the generator, so none is stepped over.
+The solution's own Taylor series is summed until its terms fall below round-off. Pieces are bounded by the features of the envelopes, steps by the
+norm of the generator (Metzler: there the diagonal is taken out, so that all is a sum of positive terms) or by what the terms turn out to be.
+The steps are taken by a compiled kernel (taylor.c) where it was built, else by NumPy: the same steps and the same sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ctypes
+import math
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-ORDER = 48
-"""Highest order of the series; terms fall below round-off before."""
-REACH = 4.0
-"""Largest step times norm of the generator."""
+from qdot.evolve.reduction import Matrix, entries, is_metzler
+from qdot.evolve.register import Register
+
+ORDER = 64
+"""Highest order of the solution's series."""
+REACH = 10.0
+"""Metzler: largest step times norm of the generator."""
+FAR = 60.0
+"""Others: the same; steps are shortened further where the terms grow by more than GROWTH before they fall."""
+GROWTH = 30.0
+BELOW_ROUNDOFF = 1e-18
+"""Terms this much smaller than the sum, column by column, end the series."""
+LEAST = 1e-12
+"""Columns smaller than this, over the largest, count as that large: far below, all photons to come are still to come."""
 NEGLIGIBLE = 1e-24
-"""Terms this much smaller than the sum end the series: far below round-off, because high photon numbers are small entries of one vector."""
-DENSE_LIMIT = 120
-"""Up to this dimension matrices are applied as dense arrays."""
+"""Metzler: terms this much smaller than the largest entry do. Far below round-off, because high photon numbers are small entries of one vector."""
+
+
+VERSION = 1
+"""Of the arguments that the compiled kernel takes."""
 
 
 class TooManySteps(ArithmeticError):
     """The rates times the length of a driven stretch ask for more than LIMIT steps."""
 
-    LIMIT = 100_000
-
-
-Series = Callable[[float, float, int], np.ndarray]
+    LIMIT = 1_000_000
 
 
 class Driven(NamedTuple):
-    """One term e(t) M: the matrix (d, d) and a function (t, h, order) -> (order+1,) real Taylor coefficients of e(t + s h) in s."""
+    """One term e(t) M with the events it drives: matrix (d, d), gains (d, d) for each axis, polynomials (pieces, degree + 1) of e.
 
-    matrix: sp.csr_array
-    series: Series
-
-
-def drive_through(a: sp.csr_array, terms: Sequence[Driven], start: float, end: float, feature: float, y: np.ndarray, stretch: float = 1.0) -> np.ndarray:
-    """(d, n) solution at `end` from the columns of y (d, n) at `start`.
-
-    feature: longest step on which every series converges to round-off; stretch <= 1 shortens all steps. Raises TooManySteps.
+    A polynomial is in the fraction of its piece, lowest power first.
     """
+
+    matrix: Matrix
+    gains: tuple[Matrix, ...]
+    polynomials: np.ndarray
+
+
+def drive_through(
+    a: Matrix, gains: Sequence[Matrix], terms: Sequence[Driven], lengths: np.ndarray, register: Register, x: np.ndarray, trace: np.ndarray, stretch: float = 1.0
+) -> np.ndarray:
+    """(d, n, m) after all pieces, lengths (pieces,), from x (d, n, m): n vectors, m states of the register.
+
+    gains: what each axis of the register counts, not part of `a`. trace: kept by a and gains together. stretch <= 1 shortens all steps.
+    Raises TooManySteps.
+    """
+    terms = [t for t in terms if t.polynomials.any()]
+    axes = range(len(gains))
+    matrices, gained = [a, *(t.matrix for t in terms)], [[g, *(t.gains[k] for t in terms)] for k, g in enumerate(gains)]
+    is_positive = all(is_metzler(m) for m in matrices)
+    decay = np.zeros(len(matrices))
+    if is_positive:
+        decay = np.array([max(0.0, -float(m.diagonal().min(initial=0.0))) for m in matrices])
     d = a.shape[0]
-    norms = np.array([float(abs(m).sum(axis=0).max()) if m.nnz else 0.0 for m in (a, *(t.matrix for t in terms))])
-    side_by_side = sp.hstack([a, *(t.matrix for t in terms)], format="csr")
-    applied = side_by_side.toarray() if d <= DENSE_LIMIT else side_by_side
-    feature = min(feature, end - start) * stretch
-    x = y.astype(float)
-    t = start
-    for _ in range(TooManySteps.LIMIT if norms[0] * (end - start) < REACH * TooManySteps.LIMIT else 0):
-        if t >= end:
-            return x
-        step = min(feature, end - t)
-        series = np.array([term.series(t, step, ORDER) for term in terms])
-        while True:
-            norm = norms[0] + float(np.abs(series).sum(axis=1) @ norms[1:])
-            shorter = min(1.0, REACH * stretch / max(step * norm, 1e-300))
-            if shorter > 0.9:
-                break
-            shorter = max(shorter, 0.25)
-            step *= shorter
-            series = series * shorter ** np.arange(ORDER + 1)
-        if end - t > step * TooManySteps.LIMIT:
-            break
-        x = _taylor_step(applied, series, step, x)
-        t = end if end - (t + step) < 1e-9 * step else t + step
-    raise TooManySteps
+    compressed = [_side_by_side(matrices, decay), *(_side_by_side(g, None) for g in gained)]
+    norms = np.array([_norm(m, q) + sum(_norm(gained[k][i], 0.0) for k in axes) for i, (m, q) in enumerate(zip(matrices, decay, strict=True))])
+    polynomials = np.zeros((lengths.size, len(terms), max((t.polynomials.shape[1] for t in terms), default=1)))
+    for i, t in enumerate(terms):
+        polynomials[:, i, : t.polynomials.shape[1]] = t.polynomials
+    kept = trace if is_positive and _keeps(matrices, gained, trace) else np.zeros(d)
+    settings = np.array([(REACH if is_positive else FAR) * stretch, NEGLIGIBLE if is_positive else BELOW_ROUNDOFF, GROWTH * stretch, LEAST])
+    given = _System(compressed, settings, norms, decay, polynomials, np.ascontiguousarray(lengths, dtype=float), register, kept, is_positive)
+    taken = _compiled_steps(given, x) if _library() is not None else None
+    return _steps(given, x) if taken is None else taken
 
 
-def _taylor_step(matrices: np.ndarray | sp.csr_array, series: np.ndarray, step: float, x: np.ndarray) -> np.ndarray:
-    """One step with all matrices side by side, (d, (1 + terms) d), and their series, (terms, order + 1)."""
-    terms = np.empty((ORDER + 1, x.size))
-    terms[0] = x.ravel()
-    total = terms[0].copy()
-    for k in range(ORDER):
-        mixed = np.empty((1 + len(series), x.size))
-        mixed[0] = terms[k]
-        np.dot(series[:, k::-1], terms[: k + 1], out=mixed[1:])
-        terms[k + 1] = (matrices @ mixed.reshape(-1, x.shape[1])).ravel()
-        terms[k + 1] *= step / (k + 1)
-        total += terms[k + 1]
-        if k > 12 and k % 2 and np.abs(terms[k : k + 2]).max() <= NEGLIGIBLE * np.abs(total).max():
-            break
-    return total.reshape(x.shape)
+def part_of(lengths: np.ndarray, polynomials: Sequence[np.ndarray], begin: float, end: float) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The pieces between two times, the first and the last cut: (lengths, polynomials) as in `Driven`."""
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    inside = np.flatnonzero((ends > begin) & (starts < end))
+    low = np.maximum((begin - starts[inside]) / lengths[inside], 0.0)
+    high = np.minimum((end - starts[inside]) / lengths[inside], 1.0)
+    found = []
+    for c in polynomials:
+        degrees = np.arange(c.shape[1])
+        exponent = degrees[None, :] - degrees[:, None]
+        choose = np.array([[math.comb(j, k) for j in degrees] for k in degrees], dtype=float)
+        shift = choose * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
+        found.append(np.einsum("pkj,pj->pk", shift, c[inside]) * (high - low)[:, None] ** degrees)
+    return lengths[inside] * (high - low), found
+
+
+class _System(NamedTuple):
+    """Everything that the steps need: csr arrays side by side (first the silent ones, then one for each axis), settings (reach, negligible, growth, least)."""
+
+    compressed: list[sp.csr_array]
+    settings: np.ndarray
+    norms: np.ndarray
+    decay: np.ndarray
+    polynomials: np.ndarray
+    lengths: np.ndarray
+    register: Register
+    kept: np.ndarray
+    is_positive: bool
+
+
+def _side_by_side(matrices: Sequence[Matrix], shifts: np.ndarray | None) -> sp.csr_array:
+    """(d, k d) csr of k matrices, each with a multiple of the identity added."""
+    d = matrices[0].shape[0]
+    rows, columns, values = [], [], []
+    for i, m in enumerate(matrices):
+        r, c, v = entries(m)
+        rows.append(r)
+        columns.append(c + i * d)
+        values.append(v)
+        if shifts is not None and shifts[i] != 0.0:
+            rows.append(np.arange(d))
+            columns.append(np.arange(d) + i * d)
+            values.append(np.full(d, shifts[i]))
+    whole = sp.coo_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(d, len(matrices) * d)).tocsr()
+    whole.sort_indices()
+    return whole
+
+
+def _norm(m: Matrix, shift: float) -> float:
+    """Largest column sum of |m + shift|, the shift being at least as large as any negative diagonal entry, or 0."""
+    sums = np.asarray(abs(m).sum(axis=0)).ravel()
+    if shift:
+        diagonal = m.diagonal()
+        sums = sums - np.abs(diagonal) + np.abs(diagonal + shift)
+    return float(sums.max(initial=0.0))
+
+
+def _keeps(matrices: Sequence[Matrix], gained: Sequence[Sequence[Matrix]], trace: np.ndarray) -> bool:
+    """True if every constant and every driven part, events included, keeps the trace to round-off."""
+    for i, m in enumerate(matrices):
+        loss = trace @ m + sum((trace @ g[i] for g in gained), np.zeros(trace.size))
+        if np.any(np.abs(loss) > 1e-13 * np.abs(m.diagonal()).max(initial=0.0)):
+            return False
+    return True
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled kernel, or None where it was not built or the environment asks for the pure road (QDOT_PURE)."""
+    path = Path(__file__).parent / ("_taylor.dll" if os.name == "nt" else "_taylor.so")
+    if os.environ.get("QDOT_PURE") or not path.exists():
+        return None
+    try:
+        library = ctypes.CDLL(str(path))
+        if library.taylor_version() != VERSION:
+            return None
+    except (OSError, AttributeError):
+        return None
+    library.taylor_through.restype = ctypes.c_longlong
+    library.taylor_through.argtypes = [ctypes.c_void_p] * 17
+    return library
+
+
+def is_compiled() -> bool:
+    """True if steps are taken by the compiled kernel."""
+    return _library() is not None
+
+
+def _compiled_steps(given: _System, x: np.ndarray) -> np.ndarray:
+    library = _library()
+    silent, *gains = given.compressed
+    d, n, m = x.shape
+    terms, c1 = given.polynomials.shape[1:]
+    counts = np.array([g.nnz for g in gains], dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(counts)[:-1]]) if gains else counts
+    arrays = {
+        "sizes": np.array([d, n, m, terms, len(gains), given.lengths.size, c1, ORDER, TooManySteps.LIMIT, given.is_positive], dtype=np.int64),
+        "settings": given.settings,
+        "start": silent.indptr.astype(np.int32),
+        "column": silent.indices.astype(np.int32),
+        "value": silent.data.astype(float),
+        "gain_start": np.concatenate([g.indptr + o for g, o in zip(gains, offsets, strict=True)] or [np.zeros(1)]).astype(np.int32),
+        "gain_column": np.concatenate([g.indices for g in gains] or [np.zeros(1)]).astype(np.int32),
+        "gain_value": np.concatenate([g.data for g in gains] or [np.zeros(1)]).astype(float),
+        "next": np.ascontiguousarray(given.register.advance, dtype=float),
+        "lengths": given.lengths,
+        "polynomials": np.ascontiguousarray(given.polynomials),
+        "norms": given.norms,
+        "decay": given.decay,
+        "kept": np.ascontiguousarray(given.kept, dtype=float),
+        "weight": np.ascontiguousarray(given.register.weight, dtype=float),
+        "x": np.array(x, dtype=float, order="C"),
+        "work": np.empty((ORDER + 3 + terms + len(gains)) * x.size + 4 * n * m + terms * c1),
+    }
+    taken = library.taylor_through(*(v.ctypes.data for v in arrays.values()))  # type: ignore[union-attr]
+    if taken == -1:
+        raise TooManySteps
+    return np.full(x.shape, np.nan) if taken < 0 else arrays["x"]
+
+
+def _steps(given: _System, x: np.ndarray) -> np.ndarray:
+    """The same in NumPy."""
+    silent, *gains = given.compressed
+    d, n, m = x.shape
+    w, c1 = n * m, given.polynomials.shape[2]
+    reach, negligible, growth, _ = given.settings
+    x = x.reshape(d, w).astype(float)
+    shifts = [np.kron(np.eye(n), step) for step in given.register.advance]
+    binomial = np.array([[math.comb(j, k) for j in range(c1)] for k in range(c1)], dtype=float)
+    exponent = np.arange(c1)[None, :] - np.arange(c1)[:, None]
+    series = np.empty((ORDER + 1, d * w))
+    wished, taken = math.inf, 0
+    for length, polynomial in zip(given.lengths, given.polynomials, strict=True):
+        norm = given.norms[0] + float(np.abs(polynomial).sum(axis=1) @ given.norms[1:])
+        at = 0.0
+        while at < 1.0:
+            longest = min(reach / norm if norm > 0.0 else math.inf, wished)
+            left = 1.0 - at
+            count = math.ceil(left * length / longest * (1.0 - 1e-12)) if longest < math.inf else 1
+            if count > TooManySteps.LIMIT - taken:
+                raise TooManySteps
+            h = left / count if count > 1 else left
+            shift = binomial * np.where(exponent >= 0, float(at) ** np.maximum(exponent, 0), 0.0)
+            e = (polynomial @ shift.T) * h ** np.arange(c1)
+            size = np.abs(e) * given.norms[1:, None]
+            live = np.flatnonzero((size > 1e-18 * size[:, :1].max(initial=0.0)).any(axis=0))
+            deepest = int(live[-1]) if live.size else 0
+            step = h * length
+            series[0] = x.ravel()
+            total = x.copy()
+            largest = float(np.abs(x).max(initial=0.0))
+            grown, used, is_small, is_done = 0.0, 0, False, False
+            while used < ORDER and not is_done:
+                k = used
+                mixed = np.empty((1 + len(e), d * w))
+                mixed[0] = series[k]
+                back = min(k, deepest)
+                np.dot(e[:, : back + 1], series[k::-1][: back + 1], out=mixed[1:])
+                stacked = mixed.reshape(-1, w)
+                term = silent @ stacked
+                for g, advance in zip(gains, shifts, strict=True):
+                    term += (g @ stacked) @ advance
+                term *= step / (k + 1)
+                series[k + 1] = term.ravel()
+                total += term
+                used = k + 1
+                of_term, of_total = np.abs(term).max(axis=0), np.abs(total).max(axis=0)
+                if largest > 0.0:
+                    grown = max(grown, float(of_term.max()) / largest)
+                now = (
+                    bool(of_term.max() <= negligible * of_total.max())
+                    if given.is_positive
+                    else bool(np.all(of_term <= negligible * np.maximum(of_total, LEAST * of_total.max())))
+                )
+                is_done = now and is_small and k > 8
+                is_small = now
+            taken += 1
+            if not math.isfinite(grown):
+                return np.full((d, n, m), np.nan)
+            if not is_done or (not given.is_positive and grown > growth):
+                wished = 0.5 * step
+                continue
+            if given.is_positive:
+                fall = given.decay[0] + float((e / np.arange(1, c1 + 1)).sum(axis=1) @ given.decay[1:])
+                before, after = (np.einsum("i,ivq,q->v", given.kept, v.reshape(d, n, m), given.register.weight) for v in (x, total))
+                known = (before > 0.0) & (after > 0.0)
+                factor = np.where(known, before / np.where(known, after, 1.0), math.exp(-fall * step))
+                x, wished = total * np.repeat(factor, m), math.inf
+            else:
+                x = total
+                wished = step * (1.5 if used < 26 and grown < 0.1 * growth else 0.75 if used > 40 or grown > 0.5 * growth else 1.0)
+            at = at + h if count > 1 else 1.0
+    return x.reshape(d, n, m)

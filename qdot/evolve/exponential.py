@@ -2,218 +2,263 @@
 
 Metzler: e^{At} = e^{-qt} e^{(A+q)t} sums positive terms only, and where a trace is kept the columns are brought back to it at every
 squaring, so that round-off does not grow with q t. Others: extended precision up to EXTENDED_LIMIT dimensions, with the kept trace exact
-and the steady state taken out, so that slow decay beside fast rates keeps its digits.
+and the steady state taken out, so that slow decay beside fast rates keeps its digits; beyond, eigenvectors, or squaring where these are bad.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.linalg import expm_multiply
 
-from qdot.evolve.reduction import is_metzler
-from qdot.evolve.steady import keeps_trace
+from qdot.evolve.driven import drive_through, is_compiled
+from qdot.evolve.reduction import Matrix, dense, entries, is_metzler
+from qdot.evolve.register import Register
+from qdot.evolve.steady import Solve, dense_solvers, inverse_norm, keeps_trace
 
 EXTENDED_LIMIT = 48
 """Up to this dimension a system that is not Metzler is exponentiated in extended precision."""
-
 NEAR = 30.0
 """Up to this many elementary steps the steady state is left in."""
-POSITIVE_LIMIT = 2e4
-"""Largest norm times time for which a Metzler system may act on vectors; beyond, round-off grows and only squaring holds it down."""
 TERMS = 28
 """Terms of the series of the elementary step, whose norm is at most 1: 1/28! is far below round-off even for entries that start late."""
+STEPPED = 1000.0
+"""Largest norm times time of a small system that is not Metzler for which steps in double precision are as good as squaring."""
+WORST_EIGENVECTORS = 1e6
+"""Largest condition number of eigenvectors that are used."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exponential:
-    """e^{A h 2^k} for k = 0, 1, 2, ... of one dense generator, made on demand by squaring.
+    """e^{A h 2^k} for k = 0, 1, 2, ... of a stack of dense generators, made on demand by squaring.
 
-    matrix: (d, d), already shifted by `shift` on its diagonal; step: h; trace: (d,) of zeros and ones or None; blocks: into how many equal
-    blocks the indices fall. In each diagonal block of e^{At} the traced columns have traced entries that sum to one.
+    matrix: (..., d, d), already shifted by `shift` (...) on its diagonal; step: h, one for all; trace: (d,) of zeros and ones or None.
     """
 
     matrix: np.ndarray
-    shift: float
+    shift: np.ndarray
     step: float
     trace: np.ndarray | None
-    blocks: int
     squares: list[np.ndarray]
 
     @staticmethod
-    def of(
-        a: sp.csr_array,
-        longest: float,
-        trace: np.ndarray | None = None,
-        steady: np.ndarray | None = None,
-        stretch: float = 1.0,
-        blocks: int = 1,
-    ) -> Exponential:
-        """Prepare for times up to `longest`.
+    def of(a: np.ndarray, trace: np.ndarray | None = None, steady: np.ndarray | None = None, stretch: float = 1.0) -> Exponential:
+        """Prepare e^{At}; the elementary step is a power of two.
 
-        trace: row kept by A, or by each of `blocks` equal diagonal blocks of A alone; steady: the unit-trace null vector of A, taken out
-        of e^{At}. stretch <= 1 shortens the elementary step; two values give two calculations with different round-off.
+        trace: row kept by A; steady: the unit-trace null vector of A (d, d), taken out of e^{At}.
+        stretch <= 1 shortens the elementary step; two values give two calculations with different round-off.
         """
-        if is_metzler(a):
-            m = a.toarray()
+        d = a.shape[-1]
+        if is_metzler_stack(a):
             kept = trace if _is_zero_or_one(trace) else None
-            out = _leaving(a, kept, blocks)
-            shift = 2.0 * float(max(out.max(initial=0.0), 1e-300))
-            np.fill_diagonal(m, shift - out)
-            reach = float(m.sum(axis=0).max())
+            m, shift = _shifted(a, kept, None)
+            reach = float(m.sum(axis=-2).max(initial=0.0))
         else:
-            shift, kept = 0.0, None
-            if trace is not None and np.any(trace):
-                coo = keeps_trace(a, trace, _gains(a, trace, blocks) if blocks > 1 else None)
-                m = np.zeros(a.shape, dtype=np.longdouble)
-                np.add.at(m, (coo.row, coo.col), coo.data)
-            else:
-                m = a.toarray().astype(np.longdouble)
+            kept, shift = None, np.zeros(a.shape[:-2])
+            m = keeps_trace(a, trace) if trace is not None and np.any(trace) else a.astype(np.longdouble)
             if steady is not None and trace is not None:
                 m = m - np.outer(steady, trace) * np.abs(np.diag(m)).max()
-            if m.shape[0] > EXTENDED_LIMIT:
+            if d > EXTENDED_LIMIT:
                 m = m.astype(float)
-            reach = float(np.abs(m).sum(axis=0).max(initial=0.0))
-        doublings = max(0, math.ceil(math.log2(max(longest * reach, 1e-300)))) + (1 if stretch < 1.0 else 0)
-        return Exponential(m, shift, longest / 2.0**doublings if longest > 0 else 1.0, kept, blocks, [])
+            reach = float(np.abs(m).sum(axis=-2).max(initial=0.0))
+        power = math.floor(-math.log2(max(reach, 1e-300))) - (1 if stretch < 1.0 else 0)
+        return Exponential(m, shift, 2.0 ** min(power, 900), kept, [])
 
     def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-        """(d, n) e^{A h fraction_i} y for y (d,) and fractions (n,) in [0, 1]."""
-        terms = [y.astype(self.matrix.dtype)]
+        """(..., d, n) e^{A h fraction_i} y for y (..., d) and fractions (n,) in [0, 1]."""
+        terms = np.empty((*y.shape, TERMS), dtype=self.matrix.dtype)
+        terms[..., 0] = y
         for k in range(1, TERMS):
-            terms.append(self.matrix @ terms[-1] * (self.step / k))
-        powers = fraction[None, :].astype(self.matrix.dtype) ** np.arange(len(terms))[:, None]
-        return np.array(terms).T @ powers * np.exp(-self.shift * self.step * fraction)
+            terms[..., k] = (self.matrix @ terms[..., k - 1, None])[..., 0] * (self.step / k)
+        powers = np.ones((TERMS, fraction.size), dtype=self.matrix.dtype)
+        powers[1:] = fraction
+        return terms @ np.cumprod(powers, axis=0) * np.exp(-self.step * self.shift[..., None, None] * fraction)
 
     def square(self, k: int) -> np.ndarray:
-        """(d, d) e^{A h 2^k}."""
+        """(..., d, d) e^{A h 2^k}."""
         if not self.squares:
-            d = self.matrix.shape[0]
             scaled = self.matrix * self.matrix.dtype.type(self.step)
-            term = total = np.eye(d, dtype=self.matrix.dtype)
+            term = np.broadcast_to(np.eye(scaled.shape[-1], dtype=self.matrix.dtype), scaled.shape)
+            total = term.copy()
             for j in range(1, TERMS):
                 term = term @ scaled / j
-                total = total + term
-            self.squares.append(self._settle(total * np.exp(-self.shift * self.step)))
+                total += term
+            self.squares.append(self._settle(total * np.exp(-self.step * self.shift)[..., None, None]))
         while len(self.squares) <= k:
             self.squares.append(self._settle(self.squares[-1] @ self.squares[-1]))
         return self.squares[k]
 
     def _settle(self, e: np.ndarray) -> np.ndarray:
-        """Bring the columns of each diagonal block back to their sum, so that round-off does not grow from squaring to squaring."""
-        if self.trace is None:
-            return e
-        d = e.shape[0] // self.blocks
-        cut = [slice(k * d, (k + 1) * d) for k in range(self.blocks)]
-        sums = np.concatenate([self.trace[c] @ e[c, c] for c in cut])
-        return e / np.where(self.trace == 1.0, sums, 1.0)
+        """Bring the columns back to their sum, so that round-off does not grow from squaring to squaring."""
+        return e if self.trace is None else e / np.where(self.trace == 1.0, self.trace @ e, 1.0)[..., None, :]
 
     def act(self, y: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """(d, n) e^{A t_i} y for y (d,) and times (n,) up to the longest prepared for."""
+        """(..., d, n) e^{A t_i} y for y (..., d) and times (n,)."""
         steps = times / self.step
         whole = np.floor(steps)
         out = self.short(y, steps - whole)
-        for k in range(math.frexp(float(whole.max(initial=0.0)))[1] - 1, -1, -1):
-            chosen = whole >= 2.0**k
-            if chosen.any():
-                out[:, chosen] = self.square(k) @ out[:, chosen]
-                whole = np.where(chosen, whole - 2.0**k, whole)
+        for k in range(math.frexp(float(whole.max(initial=0.0)))[1]):
+            chosen = np.flatnonzero(whole % 2.0)
+            if chosen.size:
+                out[..., chosen] = self.square(k) @ out[..., chosen]
+            whole = np.floor(whole / 2.0)
         return out
+
+
+def is_metzler_stack(a: np.ndarray) -> bool:
+    """True if no matrix of the stack (..., d, d) has a negative entry off its diagonal."""
+    negative = a < 0.0
+    return int(np.count_nonzero(negative)) == int(np.count_nonzero(np.diagonal(negative, axis1=-2, axis2=-1)))
 
 
 def _is_zero_or_one(trace: np.ndarray | None) -> bool:
     return trace is not None and bool(np.all((trace == 1.0) | (trace == 0.0)))
 
 
-def _leaving(a: sp.csr_array, trace: np.ndarray | None, blocks: int) -> np.ndarray:
-    """(d,) minus the diagonal, for traced columns as the sum of what goes to traced entries of the same block: exact for slow columns."""
-    out = -a.diagonal()
-    if trace is None:
-        return out
-    coo = a.tocoo()
-    d = a.shape[0] // blocks
-    inside = (coo.row != coo.col) & (coo.row // d == coo.col // d)
-    sums = np.bincount(coo.col[inside], (coo.data * trace[coo.row])[inside], minlength=a.shape[0])
-    return np.where(trace == 1.0, sums, out)
+def _shifted(a: np.ndarray, trace: np.ndarray | None, loss: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """(A + q, q) with q twice the largest rate of leaving; for traced columns that rate is what goes elsewhere, exact for slow columns."""
+    m = a.copy()
+    diagonal = np.einsum("...ii->...i", m)
+    out = -diagonal.copy()
+    diagonal[...] = 0.0
+    if trace is not None:
+        out = np.where(trace == 1.0, trace @ m + (0.0 if loss is None else loss), out)
+    q = 2.0 * np.maximum(out.max(axis=-1, initial=0.0), 1e-300)
+    diagonal[...] = q[..., None] - out
+    return m, np.asarray(q)
 
 
-def _gains(a: sp.csr_array, trace: np.ndarray, blocks: int) -> np.ndarray:
-    """(d,) minus the trace of what each column sends to other blocks: its loss, for keeps_trace."""
-    d = a.shape[0] // blocks
-    coo = a.tocoo()
-    other = coo.row // d != coo.col // d
-    gained = np.zeros(a.shape[1])
-    np.add.at(gained, coo.col[other], (coo.data * trace[coo.row])[other])
-    return -gained
-
-
-def along(
-    a: sp.csr_array,
-    y: np.ndarray,
-    times: np.ndarray,
-    trace: np.ndarray | None = None,
-    steady: np.ndarray | None = None,
-    stretch: float = 1.0,
-) -> np.ndarray:
-    """(d, n) e^{A t_i} y at all times (n,) >= 0 from one set of squarings.
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """e^{At} of one dense generator (d, d), or of a stack (..., d, d) of Metzler ones, prepared once for any number of times and vectors.
 
     trace, steady: the row that A keeps and its steady state of unit trace, where there are such; they buy accuracy at long times.
     """
-    if times.size == 0:
-        return np.zeros((a.shape[0], 0))
-    if is_metzler(a) or steady is None or trace is None:
-        return np.asarray(Exponential.of(a, float(times.max()), trace, None, stretch).act(y, times), dtype=float)
-    # Taking the steady state out costs digits where the result is far below it, and saves them at long times: each where it is better.
-    near = times * float(abs(a).sum(axis=0).max()) <= NEAR
-    out = np.empty((a.shape[0], times.size))
-    if near.any():
-        out[:, near] = Exponential.of(a, float(times[near].max()), trace, None, stretch).act(y, times[near])
-    if not near.all():
-        weight = trace @ y
-        moving = y.astype(np.longdouble) - steady * weight.astype(np.longdouble)
-        far = Exponential.of(a, float(times.max()), trace, steady, stretch).act(moving, times[~near])
-        out[:, ~near] = far + (steady * weight)[:, None]
-    return out
+
+    a: np.ndarray
+    trace: np.ndarray | None = None
+    steady: np.ndarray | None = None
+    stretch: float = 1.0
+
+    def along(self, row: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """(..., k, n) row e^{A t_i} y at all times (n,) >= 0, for row (..., k, d) and y (..., d)."""
+        if times.size == 0:
+            return np.zeros((*row.shape[:-1], 0))
+        if self.steady is None or self.trace is None or self._is_metzler:
+            return np.asarray(row @ self._near.act(y, times), dtype=float)
+        weight = self.trace @ y
+        if self._eigenvectors is not None:
+            values, vectors, forward = self._eigenvectors
+            share = forward((y - self.steady * weight).astype(complex))
+            share[np.argmin(np.abs(values))] = 0.0  # the steady state itself, taken out before
+            upper = values.imag >= 0.0  # of two conjugate terms one is enough
+            share = share * np.where(values.imag > 0.0, 2.0, 1.0)
+            moving = ((row @ vectors[:, upper]) * share[upper]) @ np.exp(values[upper, None] * times)
+            return np.asarray(moving.real + (row @ self.steady * weight)[:, None])
+        # Taking the steady state out costs digits where the result is far below it, and saves them at long times: each where it is better.
+        near = times * float(np.abs(self.a).sum(axis=0).max()) <= NEAR
+        out = np.empty((row.shape[0], times.size))
+        if near.any():
+            out[:, near] = row @ self._near.act(y, times[near])
+        if not near.all():
+            rest = y.astype(np.longdouble) - self.steady * weight.astype(np.longdouble)
+            out[:, ~near] = row @ self._far.act(rest, times[~near]) + (row @ self.steady * weight)[:, None]
+        return out
+
+    @cached_property
+    def _is_metzler(self) -> bool:
+        return is_metzler_stack(self.a)
+
+    @cached_property
+    def _near(self) -> Exponential:
+        return Exponential.of(self.a, self.trace, None, self.stretch)
+
+    @cached_property
+    def _far(self) -> Exponential:
+        return Exponential.of(self.a, self.trace, self.steady, self.stretch)
+
+    @cached_property
+    def _eigenvectors(self) -> tuple[np.ndarray, np.ndarray, Solve] | None:
+        """(values, vectors, solver) of a large system; None for a small one, or where the eigenvectors are too nearly dependent."""
+        if self.a.shape[0] <= EXTENDED_LIMIT:
+            return None
+        values, vectors = np.linalg.eig(self.a)
+        forward, backward = dense_solvers(vectors.astype(complex))
+        condition = inverse_norm(forward, backward, self.a.shape[0]) * float(np.abs(vectors).sum(axis=0).max())
+        return (values, vectors, forward) if condition <= WORST_EIGENVECTORS else None
+
+    @property
+    def method(self) -> str:
+        """How it is calculated, in words."""
+        if self._is_metzler:
+            return "positive series and squaring, columns brought back to their sum"
+        if self._eigenvectors is not None:
+            return "eigenvectors, steady state apart"
+        return f"squaring in {'extended' if self.a.shape[0] <= EXTENDED_LIMIT else 'double'} precision, steady state apart"
 
 
-def propagator(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None = None, stretch: float = 1.0, blocks: int = 1) -> np.ndarray:
-    """(d, n) e^{A t} y for the columns of y (d, n), by squaring or, where that costs less, by acting on the columns directly.
+def carry(a: Matrix, gains: Sequence[Matrix], register: Register, time: float, x: np.ndarray, trace: np.ndarray, stretch: float = 1.0) -> np.ndarray:
+    """(d, n, m) after a constant stretch of `time`, from x (d, n, m); gains: what each axis of the register counts, not part of a.
 
-    trace: row kept by A, or by each of `blocks` equal diagonal blocks of A alone.
+    trace: kept by a and gains together. By steps where rates times time are moderate or the system is large, else by squaring.
     """
-    if time == 0.0 or a.nnz == 0:
-        return y
-    d, n = y.shape
-    norm = float(abs(a).sum(axis=0).max()) * time
+    if time == 0.0 or not (any(entries(m)[2].size for m in (a, *gains)) and x.any()):
+        return x
+    d, n, m = x.shape
+    norm = (float(abs(a).sum(axis=0).max()) + sum(float(abs(g).sum(axis=0).max()) for g in gains)) * time
     is_positive = is_metzler(a)
-    by_squaring = 2e-10 * d**3 * (TERMS + math.log2(1 + norm)) * (30 if d <= EXTENDED_LIMIT and not is_positive else 1)
-    by_action = (norm + 5) * 1.5 * (3e-5 + 2e-9 * a.nnz * n)
-    if d > EXTENDED_LIMIT and by_action < by_squaring and not (is_positive and norm > POSITIVE_LIMIT):
-        if is_positive:
-            return _uniformised(a, time, y, trace, blocks)
-        pieces = 1 if stretch == 1.0 else 2
-        for _ in range(pieces):
-            y = expm_multiply(a.tocsc() * (time / pieces), y, traceA=float(a.diagonal().sum()) * time / pieces)
-        return np.asarray(y)
-    e = Exponential.of(a, time, trace, None, stretch, blocks)
-    return np.asarray(e.square(round(math.log2(time / e.step))) @ y, dtype=float)
+    entries_all = sum(entries(g)[2].size for g in (a, *gains))
+    by_squaring = 2e-10 * (m * d) ** 2 * d * (TERMS / m + math.log2(2 + norm)) * (20 if d <= EXTENDED_LIMIT and not is_positive else 1)
+    by_steps = (norm / 5 + 1) * 30 * ((1e-9 if is_compiled() else 2e-9) * entries_all * n * m + (1e-7 if is_compiled() else 5e-5))
+    if by_steps < by_squaring and (is_positive or d > EXTENDED_LIMIT or norm <= STEPPED):
+        return drive_through(a, gains, [], np.array([time]), register, x, trace, stretch)
+    return _squared(dense(a), [dense(g) for g in gains], register, time, x, trace, is_positive, stretch)
 
 
-def _uniformised(a: sp.csr_array, time: float, y: np.ndarray, trace: np.ndarray | None, blocks: int) -> np.ndarray:
-    """e^{A t} y for a Metzler A as e^{-qt} sum (A + q)^k t^k y / k!, a sum of positive terms, in steps of q h <= 100."""
-    diagonal = _leaving(a, trace if _is_zero_or_one(trace) else None, blocks)
-    q = float(diagonal.max(initial=0.0))
-    shifted = (a + sp.diags_array(q - diagonal - a.diagonal())).tocsr()
-    steps = max(1, math.ceil(q * time / 100.0))
-    h = time / steps
-    terms = int(1.3 * float(abs(shifted).sum(axis=0).max()) * h + 60)
-    for _ in range(steps):
-        term = total = y
-        for k in range(1, terms):
-            term = (shifted @ term) * (h / k)
-            total = total + term
-        y = total * math.exp(-q * h)
-    return y
+def _squared(
+    a: np.ndarray, gains: Sequence[np.ndarray], register: Register, time: float, x: np.ndarray, trace: np.ndarray, is_positive: bool, stretch: float
+) -> np.ndarray:
+    """The same by scaling and squaring of what happens to an empty register: (m, d, d), one matrix for each state it may end in."""
+    d, n, m = x.shape
+    loss = sum((trace @ g for g in gains), np.zeros(d))
+    kept = trace if is_positive and _is_zero_or_one(trace) else None
+    shift = 0.0
+    if is_positive:
+        silent, q = _shifted(a, kept, loss)
+        shift = float(q)
+    else:
+        silent = keeps_trace(a, trace, loss) if trace.any() else a.astype(np.longdouble)
+        silent = silent if d <= EXTENDED_LIMIT else silent.astype(float)
+    counted = [g.astype(silent.dtype) for g in gains]
+    reach = float((np.abs(silent) + sum((np.abs(g) for g in counted), np.zeros((d, d)))).sum(axis=0).max())
+    doublings = max(0, math.ceil(math.log2(max(time * reach, 1e-300)))) + (1 if stretch < 1.0 else 0)
+    h = silent.dtype.type(time / 2.0**doublings)
+
+    def settled(e: np.ndarray) -> np.ndarray:
+        if kept is None:
+            return e
+        sums = np.einsum("m,i,mij->j", register.weight, kept, e)
+        return e / np.where((kept == 1.0) & (sums > 0.0), sums, 1.0)
+
+    term = np.zeros((m, d, d), dtype=silent.dtype)
+    term[0] = np.eye(d)
+    total = term.copy()
+    for k in range(1, TERMS + m):
+        new = silent @ term
+        for g, step in zip(counted, register.advance, strict=True):
+            new += np.tensordot(step.T, g @ term, axes=1)
+        term = new * (h / k)
+        total += term
+    total = settled(total * np.exp(-shift * h))
+    for _ in range(doublings):
+        total = settled((_full(total, register) @ total.reshape(m * d, d)).reshape(m, d, d))
+    return np.asarray((_full(total, register) @ x.transpose(2, 0, 1).reshape(m * d, n)).reshape(m, d, n).transpose(1, 2, 0), dtype=float)
+
+
+def _full(e: np.ndarray, register: Register) -> np.ndarray:
+    """(m d, m d) [to, from] of what a stretch does, from what it does to an empty register (m, d, d)."""
+    m, d = e.shape[:2]
+    return np.tensordot(register.products.astype(e.dtype), e, axes=(0, 0)).transpose(1, 2, 0, 3).reshape(m * d, m * d)

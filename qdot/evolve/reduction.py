@@ -1,4 +1,7 @@
-"""Exact reduction: which entries of x a start can reach and a probe can see, read off the sparsity pattern alone."""
+"""Exact reduction: which entries of x a start can reach and a probe can see, read off the sparsity pattern alone.
+
+Matrices are dense arrays or scipy.sparse csr arrays; every function takes both.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,59 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-Matrix: TypeAlias = sp.csr_array
+Matrix: TypeAlias = "np.ndarray | sp.csr_array"
+DENSE_LIMIT = 96
+"""Up to this dimension matrices are kept as dense arrays: there sparse bookkeeping costs more than the arithmetic."""
+
+
+def entries(m: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(rows, columns, values) of the entries that are not zero."""
+    if isinstance(m, np.ndarray):
+        rows, columns = np.nonzero(m)
+        return rows, columns, m[rows, columns]
+    coo = m.tocoo()
+    live = coo.data != 0
+    return coo.row[live], coo.col[live], coo.data[live]
+
+
+def gathered(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, d: int) -> Matrix:
+    """(d, d) matrix of entries, repeated ones added; dense up to DENSE_LIMIT."""
+    if d <= DENSE_LIMIT:
+        return np.bincount(rows * d + columns, values, minlength=d * d).astype(float).reshape(d, d)
+    m = sp.coo_array((values, (rows, columns)), shape=(d, d)).tocsr()
+    m.eliminate_zeros()
+    return m
+
+
+def nothing(d: int) -> Matrix:
+    """(d, d) zeros."""
+    return np.zeros((d, d)) if d <= DENSE_LIMIT else sp.csr_array((d, d))
+
+
+def is_zero(m: Matrix) -> bool:
+    """True if no entry differs from zero."""
+    return not m.any() if isinstance(m, np.ndarray) else m.count_nonzero() == 0
 
 
 def pattern(matrices: Sequence[Matrix]) -> Matrix:
     """The union of the non-zero patterns, as a matrix of ones."""
-    coos = [m.tocoo() for m in matrices]
-    rows, columns = np.concatenate([c.row[c.data != 0] for c in coos]), np.concatenate([c.col[c.data != 0] for c in coos])
-    total = sp.coo_array((np.ones(rows.size), (rows, columns)), shape=matrices[0].shape).tocsr()
-    total.data[:] = 1.0
-    return total
+    if all(isinstance(m, np.ndarray) for m in matrices):
+        total = matrices[0] != 0
+        for m in matrices[1:]:
+            total |= m != 0
+        return total.astype(float)
+    found = [entries(m) for m in matrices]
+    rows, columns = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+    union = sp.coo_array((np.ones(rows.size), (rows, columns)), shape=matrices[0].shape).tocsr()
+    union.data[:] = 1.0
+    return union
 
 
 def reach(edges: Matrix, seeds: np.ndarray) -> np.ndarray:
     """(d,) bool: indices reached from the seeds (d,) bool along j -> i wherever edges[i, j] is non-zero."""
-    if seeds.all():
-        return seeds
     seen = seeds.copy()
     front = seen
-    while front.any():
+    while front.any() and not seen.all():
         front = ((edges @ front.astype(float)) > 0) & ~seen
         seen = seen | front
     return seen
@@ -36,16 +73,30 @@ def reach(edges: Matrix, seeds: np.ndarray) -> np.ndarray:
 def relevant(matrices: Sequence[Matrix], starts: np.ndarray, probes: np.ndarray) -> np.ndarray:
     """Indices, increasing, that are reached from the starts (d,) bool and seen by the probes (d,) bool; nothing else can matter."""
     edges = pattern(matrices)
-    return np.flatnonzero(reach(edges, starts) & reach(edges.T.tocsr(), probes))
+    back = edges.T if isinstance(edges, np.ndarray) else edges.T.tocsr()
+    return np.flatnonzero(reach(edges, starts) & reach(back, probes))
 
 
 def restrict(matrix: Matrix, keep: np.ndarray) -> Matrix:
-    """The block of a matrix on the kept indices."""
-    return matrix if keep.size == matrix.shape[0] else sp.csr_array(matrix[keep][:, keep])
+    """The block of a matrix on the kept indices (increasing), dense where it is small."""
+    if isinstance(matrix, np.ndarray):
+        return matrix if keep.size == matrix.shape[0] else matrix[keep[:, None], keep]
+    if keep.size == matrix.shape[0] and keep.size > DENSE_LIMIT:
+        return matrix
+    block = matrix if keep.size == matrix.shape[0] else sp.csr_array(matrix[keep][:, keep])
+    return block.toarray() if keep.size <= DENSE_LIMIT else block
+
+
+def dense(matrix: Matrix) -> np.ndarray:
+    """The matrix as a dense array."""
+    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
 def is_metzler(matrix: Matrix) -> bool:
     """True if no entry off the diagonal is negative."""
+    if isinstance(matrix, np.ndarray):
+        negative = matrix < 0.0
+        return int(np.count_nonzero(negative)) == int(np.count_nonzero(negative.diagonal()))
     coo = matrix.tocoo()
     return bool(np.all(coo.data[coo.row != coo.col] >= 0.0))
 
@@ -53,18 +104,36 @@ def is_metzler(matrix: Matrix) -> bool:
 def closed_classes(edges: Matrix) -> list[np.ndarray]:
     """Strongly connected sets of indices that no edge leaves (edges[i, j] non-zero is j -> i)."""
     d = edges.shape[0]
-    count, label = connected_components(edges, directed=True, connection="strong")
-    coo = edges.tocoo()
-    live = (coo.data != 0) & (label[coo.row] != label[coo.col])
+    if isinstance(edges, np.ndarray) and d <= DENSE_LIMIT:
+        return _closed_classes_of_few(edges)
+    count, label = connected_components(sp.csr_array(edges), directed=True, connection="strong")
+    rows, columns, _ = entries(edges)
     is_left = np.zeros(count, dtype=bool)
-    is_left[label[coo.col[live]]] = True
+    is_left[label[columns[label[rows] != label[columns]]]] = True
     order = np.argsort(label, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]) if d else []
     return [g for k, g in enumerate(groups) if not is_left[k]]
 
 
+def _closed_classes_of_few(edges: np.ndarray) -> list[np.ndarray]:
+    """The same by reachability: i is in a closed class if everything that it leads to leads back to it."""
+    leads = (edges != 0) | np.eye(edges.shape[0], dtype=bool)  # leads[i, j]: j leads to i
+    while True:
+        further = leads.astype(float) @ leads > 0
+        if np.array_equal(further, leads):
+            break
+        leads = further
+    closed = ~(leads & ~leads.T).any(axis=0)
+    found: list[np.ndarray] = []
+    for j in np.flatnonzero(closed):
+        members = np.flatnonzero(leads[:, j])
+        if members[0] == j:
+            found.append(members)
+    return found
+
+
 def separate_parts(edges: Matrix) -> list[np.ndarray]:
     """Sets of indices that no edge joins to each other, each increasing."""
-    count, label = connected_components(edges, directed=False)
+    count, label = connected_components(sp.csr_array(edges), directed=False)
     order = np.argsort(label, kind="stable")
     return np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]) if count else []

@@ -4,72 +4,108 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from qdot.evolve.reduction import closed_classes, is_metzler, pattern, reach
-from qdot.evolve.steady import DENSE_LIMIT, Solve, apply_extended, dense_solvers, inverse_norm, keeps_trace
+from qdot.evolve.reduction import Matrix, closed_classes, dense, entries, is_metzler, is_zero, pattern, reach
+from qdot.evolve.steady import DENSE_LIMIT, Extended, Solve, apply_extended, dense_solvers, inverse_norm, keeps_trace
 
 
 class Endless(ArithmeticError):
     """The tail never ends: the part from which things can happen is never left."""
 
 
-def tail_rows(
-    a: sp.csr_array, gains: Sequence[sp.csr_array], trace: np.ndarray, degrees: Sequence[int], kept: bool, from_certainty: bool = False
-) -> np.ndarray:
-    """Rows r_k, shape (degrees + 1 along each axis, d), with r_k A + sum_a r_{k - e_a} B_a = 0 and r_0 the limit of trace e^{At}.
+class TailRows(NamedTuple):
+    """exactly, at_least: (degrees + 1 along each axis, d) rows whose product with x is the probability of k more events, or of k or more."""
 
-    gains: the B_a, one for each axis. kept=True: A keeps the trace, and r_k x is the k-th factorial moment over k!.
-    kept=False: A + sum B_a keeps the trace, and r_k x is the probability that k more events happen; with from_certainty r_0 is the trace
-    itself, and (on one axis) r_k x the probability that k or more happen.
-    Raises Endless if the part from which gains can happen does not empty.
+    exactly: np.ndarray
+    at_least: np.ndarray
+
+
+def tail_rows(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: Sequence[int]) -> TailRows:
+    """How many events are still to come; a + sum of gains keeps the trace. `at_least` has its meaning on one axis only.
+
+    Rows r_k with r_k A + sum_a r_{k - e_a} G_a = 0, r_0 the limit of trace e^{At}, or the trace itself for `at_least`.
+    Raises Endless if the part from which events can happen does not empty.
+    """
+    d = a.shape[0]
+    exactly = np.zeros((*(n + 1 for n in degrees), d))
+    exactly[(0,) * len(degrees)] = trace
+    at_least = exactly.copy()
+    live = _live(a, gains)
+    if live is None:
+        return TailRows(exactly, at_least)
+    loss = sum((trace @ g for g in gains), np.zeros(d))
+    outside = np.where(live, 0.0, trace)
+    solve, trapped = _solver(a, gains, trace, loss, live, outside @ a)
+    exactly[(0,) * len(degrees)] = outside
+    exactly[(0,) * len(degrees)][live] = solve((outside @ a)[live]) + (0.0 if trapped is None else trace[live] @ trapped)
+    for rows in (exactly, at_least):
+        for k in itertools.product(*(range(n + 1) for n in degrees)):
+            source = np.zeros(d)
+            for axis, g in enumerate(gains):
+                if k[axis]:
+                    source += rows[(*k[:axis], k[axis] - 1, *k[axis + 1 :])] @ g
+            if any(k):
+                rows[k][live] = solve(source[live])
+    return TailRows(exactly, at_least)
+
+
+def tail_powers(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: Sequence[int]) -> np.ndarray:
+    """(degrees + 1 along each axis, d) rows whose product with x is the factorial moment over k! of the events still to come.
+
+    a + sum of gains keeps the trace, and r_k (A + sum G) + sum_a r_{k - e_a} G_a = 0 with r_0 the trace. Raises Endless as `tail_rows` does.
     """
     d = a.shape[0]
     rows = np.zeros((*(n + 1 for n in degrees), d))
-    origin = (0,) * len(degrees)
-    rows[origin] = trace
-    sources = np.zeros(d, dtype=bool)
-    for b in gains:
-        sources |= np.asarray(abs(b).sum(axis=0)).ravel() > 0
-    if not sources.any():
+    rows[(0,) * len(degrees)] = trace
+    live = _live(a, gains)
+    if live is None:
         return rows
-    live = reach(pattern([a, *gains]).T.tocsr(), sources)
-    loss = np.zeros(d) if kept else sum((trace @ b for b in gains), np.zeros(d))
+    whole = sum(gains, a)
     outside = np.where(live, 0.0, trace)
-    solve, trapped = _solver(a, trace, loss, live, outside @ a)
-    if trapped is not None and any(np.any(np.abs((trace @ b)[live] @ trapped) > 1e-9 * abs(b).max()) for b in gains):
-        raise Endless
-    if not kept and not from_certainty:
-        rows[origin] = outside
-        rows[origin][live] = solve((outside @ a)[live]) + (0.0 if trapped is None else trace[live] @ trapped)
+    solve, _ = _solver(whole, gains, trace, np.zeros(d), live, outside @ whole)
     for k in itertools.product(*(range(n + 1) for n in degrees)):
-        if k == origin:
-            continue
         source = np.zeros(d)
-        for axis, b in enumerate(gains):
+        for axis, g in enumerate(gains):
             if k[axis]:
-                source += rows[(*k[:axis], k[axis] - 1, *k[axis + 1 :])] @ b
-        rows[k][live] = solve(source[live])
+                source += rows[(*k[:axis], k[axis] - 1, *k[axis + 1 :])] @ g
+        if any(k):
+            rows[k][live] = solve(source[live])
     return rows
 
 
-def _solver(a: sp.csr_array, trace: np.ndarray, loss: np.ndarray, live: np.ndarray, outflow: np.ndarray) -> tuple[Solve, np.ndarray | None]:
+def _live(a: Matrix, gains: Sequence[Matrix]) -> np.ndarray | None:
+    """(d,) bool: from where an event can still happen; None if from nowhere."""
+    sources = np.zeros(a.shape[0], dtype=bool)
+    for g in gains:
+        sources[entries(g)[1]] = True
+    if not sources.any():
+        return None
+    edges = pattern([a, *gains]).T
+    return reach(edges if isinstance(edges, np.ndarray) else edges.tocsr(), sources)
+
+
+def _solver(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, loss: np.ndarray, live: np.ndarray, outflow: np.ndarray) -> tuple[Solve, np.ndarray | None]:
     """(solve r (-A) = s on the live indices, projector on what is trapped there or None).
 
-    loss, outflow: what leaves each column by events and to the other indices.
+    loss, outflow: what leaves each column by events and to the other indices. Raises Endless, also where what is trapped goes on emitting.
     """
-    block = a[live][:, live].tocsr()
+    block = a[live][:, live]
     if is_metzler(block) and np.all(trace[live] == 1.0):
         leak = (loss + outflow)[live]
         if any(not np.any(leak[c] > 0.0) for c in closed_classes(block)):
             raise Endless
         if block.shape[0] <= DENSE_LIMIT:
-            return _positive_solver(block.toarray().T, leak), None
-    exact = keeps_trace(a, trace, loss).tocsr()[live][:, live].tocoo()
-    return _refined_solver(exact)
+            return _positive_solver(dense(block).T, leak), None
+    exact = keeps_trace(a, trace, loss)
+    solve, trapped = _refined_solver(exact[live][:, live] if isinstance(exact, np.ndarray) else exact.tocsr()[live][:, live].tocoo())
+    if trapped is not None and any(np.any(np.abs((trace @ g)[live] @ trapped) > 1e-9 * abs(g).max()) for g in gains if not is_zero(g)):
+        raise Endless
+    return solve, trapped
 
 
 def _positive_solver(rates: np.ndarray, leak: np.ndarray) -> Solve:
@@ -97,21 +133,26 @@ def _positive_solver(rates: np.ndarray, leak: np.ndarray) -> Solve:
     return solve
 
 
-def _refined_solver(exact: sp.coo_array) -> tuple[Solve, np.ndarray | None]:
+def _refined_solver(exact: Extended) -> tuple[Solve, np.ndarray | None]:
     """LU of a block given in extended precision, with residuals in extended precision; a trapped part is taken out first."""
     d = exact.shape[0]
-    block = sp.csc_array((exact.data.astype(float), (exact.row, exact.col)), shape=exact.shape)
     if d <= DENSE_LIMIT:
-        forward, backward = dense_solvers(block.toarray())
+        full = (exact if isinstance(exact, np.ndarray) else exact.toarray()).astype(float)
+        forward, backward = dense_solvers(full)
+        norm = float(np.abs(full).sum(axis=0).max())
     else:
+        block = sp.csc_array(exact.astype(float))
         try:
             factor = splu(block)
         except RuntimeError:
             raise Endless from None
         forward, backward = factor.solve, lambda r: factor.solve(r, trans="T")
-    if not inverse_norm(forward, backward, d) * float(abs(block).sum(axis=0).max()) < 0.05 / np.finfo(float).eps:
-        return _beside_the_trapped(block.toarray())
-    transposed = exact.T.tocoo()
+        norm = float(abs(block).sum(axis=0).max())
+    if not inverse_norm(forward, backward, d) * norm < 0.05 / np.finfo(float).eps:
+        if d > DENSE_LIMIT:
+            raise Endless
+        return _beside_the_trapped(full)
+    transposed = exact.T if isinstance(exact, np.ndarray) else exact.T.tocoo()
 
     def solve(s: np.ndarray) -> np.ndarray:
         r = -backward(s).astype(np.longdouble)
@@ -127,8 +168,6 @@ def _refined_solver(exact: sp.coo_array) -> tuple[Solve, np.ndarray | None]:
 
 def _beside_the_trapped(block: np.ndarray) -> tuple[Solve, np.ndarray]:
     """The same for a singular block: solve on what decays, and the projector on what stays for ever. Raises Endless if it is defective."""
-    if block.shape[0] > DENSE_LIMIT:
-        raise Endless
     left, sizes, right = np.linalg.svd(block)
     stays = sizes <= 1e-13 * sizes[0]
     v, w = right[stays].T, left[:, stays]

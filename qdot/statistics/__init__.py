@@ -13,9 +13,10 @@ from qdot.statistics.figures import (
     pair_share_of_multiphotons,
     photon_fraction_in_pairs,
 )
-from qdot.statistics.pulsed import PulsedLight, pulsed_light
+from qdot.statistics.pulsed import Counts, PulsedLight, pulsed_light
 
 __all__ = [
+    "Counts",
     "PulsedLight",
     "SteadyLight",
     "event_fraction_of_pairs",

@@ -1,8 +1,8 @@
 """Light under pulses: photon numbers, factorial moments, trains in their periodic steady state.
 
-Photons are counted by sectors: x_n is the part of x with n photons so far, and J lifts it to x_{n+1}. Written out for all n at once this is
-again a linear system, on (number of photons) x (entries of x). Expanding in (z - 1) instead of counting gives the factorial moments,
-independent of any largest photon number. After the last pulse everything to infinity is one row of numbers (evolve.tail_rows).
+Photons advance a register: x_n is the part of x with n photons so far, and what lies beyond the largest number asked for is carried as powers of
+(z - 1), so that the factorial moments know no largest photon number. One pass gives both. After the last pulse everything to infinity is one
+row of numbers (evolve.tail_rows, evolve.tail_powers).
 """
 
 from __future__ import annotations
@@ -13,11 +13,31 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from qdot.errors import bad
-from qdot.evolve import Driven, NotUnique, along, drive_through, fixed_point, propagator, relevant, restrict, tail_rows
-from qdot.evolve.reduction import Matrix, pattern, separate_parts
+from qdot.evolve import (
+    Driven,
+    Flow,
+    Matrix,
+    NotUnique,
+    Register,
+    carry,
+    dense,
+    drive_through,
+    fixed_point,
+    is_zero,
+    joint_numbers,
+    nothing_counted,
+    numbers,
+    part_of,
+    pattern,
+    powers,
+    relevant,
+    restrict,
+    separate_parts,
+    tail_powers,
+    tail_rows,
+)
 from qdot.generator import Stretch, Timeline
 from qdot.model import Channel
 from qdot.statistics.continuous import Light
@@ -27,82 +47,28 @@ MOMENTS = 3
 Jumps = Mapping[Channel, Matrix]
 
 
-@dataclass(frozen=True, eq=False)
-class _Counter:
-    """A way of counting: which light on which axis, to which degree, by sectors of photon number or in powers of (z - 1)."""
+class Counts(NamedTuple):
+    """probabilities, at_least: (top + 1,) of n, or of n and more photons; moments: (MOMENTS + 1,) <1>, <n>, <n(n-1)>, <n(n-1)(n-2)>."""
 
-    axes: tuple[Light, ...] = ()
-    degrees: tuple[int, ...] = ()
-    is_moments: bool = True
-
-    @property
-    def listed(self) -> int:
-        """Sectors that are asked for."""
-        return math.prod(n + 1 for n in self.degrees)
-
-    @property
-    def sectors(self) -> int:
-        """Sectors that are carried: counting keeps one more, for all larger photon numbers, so that nothing is lost."""
-        return self.listed if self.is_moments else self.listed + 1
-
-    def gains(self, jumps: Jumps, like: Matrix) -> list[Matrix]:
-        """For each axis what it counts: the weighted sum of its channels."""
-        return [sum((w * jumps[c] for c, w in light.items() if c in jumps and w > 0), sp.csr_array(like.shape)).tocsr() for light in self.axes]
-
-    def rest(self, silent: Matrix, jumps: Jumps) -> Matrix:
-        """What stays in a sector: everything when expanding in (z - 1), everything not counted when counting."""
-        a = silent
-        for c, j in jumps.items():
-            missed = 1.0 if self.is_moments else 1.0 - sum(light.get(c, 0.0) for light in self.axes)
-            if missed > 0:
-                a = a + (j if missed == 1.0 else missed * j)
-        return a.tocsr()
-
-    def lift(self, silent: Matrix, jumps: Jumps) -> Matrix:
-        """The matrix on (sector) x (entry): the counted part of each axis moves one sector up."""
-        a, gains = self.rest(silent, jumps), self.gains(jumps, silent)
-        lifted = sp.kron(sp.diags_array(self._is_listed()), a, format="csr")
-        for axis, j in enumerate(gains):
-            if j.nnz:
-                lifted = lifted + sp.kron(self._shift(axis), j, format="csr")
-        if not self.is_moments:  # the last sector goes on without telling numbers apart
-            last = sp.coo_array(([1.0], ([self.sectors - 1], [self.sectors - 1])), shape=(self.sectors, self.sectors))
-            lifted = lifted + sp.kron(last, sum(gains, a), format="csr")
-        return sp.csr_array(lifted)
-
-    def _is_listed(self) -> np.ndarray:
-        return (np.arange(self.sectors) < self.listed).astype(float)
-
-    def _shift(self, axis: int) -> Matrix:
-        """One photon more on an axis: (sectors, sectors); past the largest number it leads to the last sector, or nowhere for moments."""
-        shape = tuple(n + 1 for n in self.degrees)
-        source = np.arange(self.listed)
-        numbers = np.array(np.unravel_index(source, shape))
-        numbers[axis] += 1
-        inside = numbers[axis] <= self.degrees[axis]
-        target = np.full(self.listed, self.sectors - 1)
-        target[inside] = np.ravel_multi_index(tuple(numbers[:, inside]), shape)
-        kept = inside if self.is_moments else np.ones(self.listed, dtype=bool)
-        return sp.csr_array((np.ones(int(kept.sum())), (target[kept], source[kept])), shape=(self.sectors, self.sectors))
+    probabilities: np.ndarray
+    at_least: np.ndarray
+    moments: np.ndarray
 
 
-class _Counted(NamedTuple):
-    """state: (degrees + 1, d) after the last stretch; beyond: (d,) with larger photon numbers; rows: what the tail adds, as in tail_rows."""
+def _counted(axes: Sequence[Light], jumps: Jumps, like: Matrix) -> tuple[Matrix, ...]:
+    """For each axis what it counts: the weighted sum of its channels."""
+    nothing = 0.0 * like
+    return tuple(sum((w * jumps[c] for c, w in light.items() if c in jumps and w > 0), nothing) for light in axes)
 
-    state: np.ndarray
-    beyond: np.ndarray
-    rows: np.ndarray | None
 
-    def total(self, trace: np.ndarray) -> np.ndarray:
-        """(degrees + 1) probabilities, or factorial moments over k!: what has been counted and what is to come."""
-        if self.rows is None:
-            return self.state @ trace
-        shape = self.rows.shape[:-1]
-        result = np.zeros(shape)
-        for done in np.ndindex(*shape):
-            for more in np.ndindex(*(n - k for n, k in zip(shape, done, strict=True))):
-                result[tuple(i + k for i, k in zip(done, more, strict=True))] += self.rows[more] @ self.state[done]
-        return result
+def _uncounted(axes: Sequence[Light], silent: Matrix, jumps: Jumps) -> Matrix:
+    """What advances no register: everything but the counted share of each channel."""
+    a = silent
+    for c, j in jumps.items():
+        missed = 1.0 - sum(light.get(c, 0.0) for light in axes)
+        if missed > 0:
+            a = a + (j if missed == 1.0 else missed * j)
+    return a
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,54 +85,75 @@ class PulsedLight:
     period_map: np.ndarray | None
     stretch: float
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The levels, in the order of `populations`."""
+        return self.timeline.generator.model.levels
+
     def populations(self) -> np.ndarray:
         """(number of levels,) populations at the start, light traced out."""
         return self.timeline.generator.levels[:, self.keep] @ self.state
 
-    def probabilities(self, axes: Sequence[Light], degrees: Sequence[int]) -> np.ndarray:
-        """P(n) or joint P(n, m, ...), shape degrees + 1: exactly n photons per period of a train, or after one pulse to infinity.
+    def count(self, light: Light, top: int) -> Counts:
+        """Photon numbers and moments of one light, per period of a train or after one pulse to infinity.
 
-        axes: the light counted on each axis; photons of channels on no axis are not counted. Raises evolve.Endless if the light never stops.
+        `at_least` is a sum of positive terms, never 1 - P(0) - ...; the moments do not depend on `top`. Raises evolve.Endless if the light never stops.
         """
-        return self._count(_Counter(tuple(axes), tuple(degrees), False)).total(self.trace)
-
-    def distribution(self, light: Light, top: int) -> tuple[np.ndarray, np.ndarray]:
-        """(P(n), P(at least n)), n = 0 .. top, of one light; the second as sums of positive terms, never 1 - P(0) - ...
-
-        Raises evolve.Endless if the light never stops.
-        """
-        counter = _Counter((light,), (top,), False)
-        counted = self._count(counter)
-        whole = np.append(counted.state @ self.trace, counted.beyond @ self.trace)
+        register = numbers(top, MOMENTS)
+        x = self._through_all((light,), register, self.state[:, None])[:, 0]
+        listed, moments = x[:, : top + 1].T, register.moments_of(x, MOMENTS)
+        whole = np.append(listed @ self.trace, x[:, top + 1] @ self.trace)
         at_least = np.cumsum(whole[::-1])[::-1][:-1]
-        if counted.rows is not None:  # k or more are yet to come: the recursion of `rows`, started from certainty
-            more = self._tail(counter, from_certainty=True)
-            at_least = at_least + [sum((more[n - k] @ counted.state[k] for k in range(n)), 0.0) for n in range(top + 1)]
-        return counted.total(self.trace), at_least
+        if self.period_map is not None:
+            return Counts(whole[:-1], at_least, moments @ self.trace * _factorials(MOMENTS))
+        rest = self.timeline.rest
+        a, gains = _uncounted((light,), rest.silent, rest.jumps), _counted((light,), rest.jumps, rest.silent)
+        tail = tail_rows(a, gains, self.trace, (top,))
+        exactly, more = tail.exactly @ listed.T, tail.at_least @ listed.T  # [photons to come, photons so far]
+        # so far k, to come n - k, is the n-th anti-diagonal
+        probabilities = np.array([exactly[::-1].diagonal(n - top).sum() for n in range(top + 1)])
+        at_least = at_least + np.array([sum(more[n - k, k] for k in range(n)) for n in range(top + 1)])
+        later = tail_powers(a, gains, self.trace, (MOMENTS,)) @ moments.T
+        total = np.array([later[::-1].diagonal(n - MOMENTS).sum() for n in range(MOMENTS + 1)])
+        return Counts(probabilities, at_least, total * _factorials(MOMENTS))
 
-    def factorial_moments(self, light: Light) -> np.ndarray:
-        """(4,) <1>, <n>, <n(n-1)>, <n(n-1)(n-2)> from derivatives at z = 1. Raises evolve.Endless if the light never stops."""
-        taylor = self._count(_Counter((light,), (MOMENTS,), True)).total(self.trace)
-        return taylor * np.array([math.factorial(k) for k in range(MOMENTS + 1)])
+    def joint(self, axes: Sequence[Light], tops: Sequence[int]) -> np.ndarray:
+        """P(n, m, ...), shape tops + 1, of lights that share no photon. Raises evolve.Endless if the light never stops."""
+        register = joint_numbers(tuple(tops))
+        x = self._through_all(axes, register, self.state[:, None])[:, 0, :-1].T.reshape(*register.listed, -1)
+        if self.period_map is not None:
+            return x @ self.trace
+        rest = self.timeline.rest
+        rows = tail_rows(_uncounted(axes, rest.silent, rest.jumps), _counted(axes, rest.jumps, rest.silent), self.trace, tops).exactly
+        return _together(rows, x)
 
-    def mixed_moment(self, first: Light, second: Light) -> float:
-        """<n m> of two lights that share no photon. Raises evolve.Endless if the light never stops."""
-        return float(self._count(_Counter((first, second), (1, 1), True)).total(self.trace)[1, 1])
+    def moments(self, axes: Sequence[Light], degrees: Sequence[int]) -> np.ndarray:
+        """Factorial moments <n!/(n-j)! m!/(m-k)! ...>, shape degrees + 1. Raises evolve.Endless if the light never stops."""
+        register = powers(tuple(degrees))
+        x = self._through_all(axes, register, self.state[:, None])[:, 0].T.reshape(*register.listed, -1)
+        if self.period_map is not None:
+            found = x @ self.trace
+        else:
+            rest = self.timeline.rest
+            a, gains = _uncounted(axes, rest.silent, rest.jumps), _counted(axes, rest.jumps, rest.silent)
+            found = _together(tail_powers(a, gains, self.trace, degrees), x)
+        for axis, n in enumerate(degrees):
+            found = found * _factorials(n).reshape([-1 if k == axis else 1 for k in range(len(degrees))])
+        return found
 
     def correlations(self, light: Light, count: int) -> np.ndarray:
-        """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train."""
+        """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train, over its squared mean."""
         if self.period_map is None:
             raise bad("correlations from pulse to pulse", "be asked of a train", "a single pulse", "give the drive a period_ns")
         d = self.state.size
-        y = np.zeros((2 * d, d))
-        y[:d] = np.eye(d)
-        slope = self._through_all(_Counter((light,), (1,), True), y)[d:]
-        values = [self.factorial_moments(light)[2]]
+        moments = self.moments((light,), (2,))
+        slope = self._through_all((light,), powers((1,)), np.eye(d))[:, :, 1]
+        values = [moments[2]]
         row, after = self.trace @ slope, slope @ self.state
         for _ in range(count):
             values.append(row @ after)
             after = self.period_map @ after
-        return np.array(values)
+        return np.array(values) / moments[1] ** 2
 
     def profile(self, light: Light, times: np.ndarray) -> np.ndarray:
         """(n,) flux in 1/ns at times (n,) >= 0 from the start of the period (up to its end) or of the single pulse."""
@@ -174,53 +161,56 @@ class PulsedLight:
         stretches = list(self.timeline.stretches)
         if self.timeline.period_ns is None:
             stretches.append(replace(self.timeline.rest, start_ns=stretches[-1].end_ns if stretches else 0.0))
-        y = self.state[:, None]
+        x = self.state[:, None]
         for i, s in enumerate(stretches):
             is_last = i == len(stretches) - 1
             inside = np.flatnonzero((times >= s.start_ns) & ((times <= s.end_ns) if is_last else (times < s.end_ns)))
             if inside.size and not s.is_instant:
-                flux[inside] = self._inside(s, y, times[inside] - s.start_ns, light)
+                flux[inside] = self._inside(s, x, times[inside] - s.start_ns, light)
             if not is_last or s.is_instant:
-                y = _through(s, _Counter(), y, self.trace, self.stretch)
+                x = _through(s, (), nothing_counted(), x[..., None], self.trace, self.stretch)[..., 0]
         return flux
 
     # --------------------------------------------------------------------------------------------------------------------
 
-    def _through_all(self, counter: _Counter, y: np.ndarray) -> np.ndarray:
+    def _through_all(self, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray:
+        """(d, n, m) at the end of the last stretch from the columns of y (d, n)."""
+        x = register.start(y)
         for s in self.timeline.stretches:
-            y = _through(s, counter, y, self.trace, self.stretch)
-        return y
-
-    def _count(self, counter: _Counter) -> _Counted:
-        d = self.state.size
-        y = np.zeros((counter.sectors * d, 1))
-        y[:d, 0] = self.state
-        y = self._through_all(counter, y)[:, 0]
-        state = y[: counter.listed * d].reshape(*(n + 1 for n in counter.degrees), d)
-        beyond = np.zeros(d) if counter.is_moments else y[counter.listed * d :]
-        return _Counted(state, beyond, None if self.period_map is not None else self._tail(counter))
-
-    def _tail(self, counter: _Counter, from_certainty: bool = False) -> np.ndarray:
-        rest = self.timeline.rest
-        a, gains = counter.rest(rest.silent, rest.jumps), counter.gains(rest.jumps, rest.silent)
-        return tail_rows(a, gains, self.trace, counter.degrees, counter.is_moments, from_certainty)
+            x = _through(s, axes, register, x, self.trace, self.stretch)
+        return x
 
     def _inside(self, s: Stretch, y: np.ndarray, times: np.ndarray, light: Light) -> np.ndarray:
         """Flux at times after the start of one stretch, y (d, 1) being the state there."""
-        look, plain = _Counter((light,), (0,)), _Counter()
-        row = self.trace @ look.gains(s.jumps, s.silent)[0]
-        if not s.driven:
-            x = along(plain.rest(s.silent, s.jumps), y[:, 0], times, self.trace, None, self.stretch)
-            return np.asarray(row @ x)
-        driven_rows = [(d.series, self.trace @ look.gains(jumps, d.matrix)[0]) for d, jumps in s.driven]
+        row = self.trace @ _counted((light,), s.jumps, s.silent)[0]
+        if s.pieces_ns is None:
+            return np.asarray(Flow(dense(_uncounted((), s.silent, s.jumps)), self.trace, None, self.stretch).along(row[None], y[:, 0], times)[0])
+        driven_rows = [(d.polynomials, self.trace @ _counted((light,), d.light, d.matrix)[0]) for d in s.driven]
         values = np.zeros(times.shape)
         at = 0.0
+        x = y[..., None]
         for k in np.argsort(times):
             if times[k] > at:
-                y = _through(s, plain, y, self.trace, self.stretch, at, float(times[k]))
+                x = _through(s, (), nothing_counted(), x, self.trace, self.stretch, at, float(times[k]))
                 at = float(times[k])
-            values[k] = (row + sum(series(at, 0.0, 1)[0] * r for series, r in driven_rows)) @ y[:, 0]
+            piece = min(int(at / s.pieces_ns[0]), s.pieces_ns.size - 1)
+            fraction = at / s.pieces_ns[0] - piece
+            values[k] = (row + sum(np.polyval(p[piece, ::-1], fraction) * r for p, r in driven_rows)) @ x[:, 0, 0]
         return values
+
+
+def _factorials(highest: int) -> np.ndarray:
+    return np.array([math.factorial(k) for k in range(highest + 1)], dtype=float)
+
+
+def _together(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(degrees + 1) sum over what has been counted, x (degrees + 1, d), and what is to come, rows (degrees + 1, d)."""
+    shape = rows.shape[:-1]
+    result = np.zeros(shape)
+    for done in np.ndindex(*shape):
+        for more in np.ndindex(*(n - k for n, k in zip(shape, done, strict=True))):
+            result[tuple(i + k for i, k in zip(done, more, strict=True))] += rows[more] @ x[done]
+    return result
 
 
 def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
@@ -230,9 +220,10 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
     small, trace = timeline.mapped(lambda m: restrict(m, keep)), g.trace[keep]
     if timeline.period_ns is None:
         return PulsedLight(small, keep, trace, g.start[keep], None, stretch)
-    m = np.eye(keep.size)
+    x = nothing_counted().start(np.eye(keep.size))
     for s in small.stretches:
-        m = _through(s, _Counter(), m, trace, stretch)
+        x = _through(s, (), nothing_counted(), x, trace, stretch)
+    m = x[:, :, 0]
     try:
         state = fixed_point(m, trace, pattern(small.matrices()))
     except NotUnique as e:
@@ -240,20 +231,30 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
     return PulsedLight(small, keep, trace, state, m, stretch)
 
 
-def _through(s: Stretch, counter: _Counter, y: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None) -> np.ndarray:
-    """Carry the columns of y (sectors * d, n) through one stretch, or from one time after its start to another."""
+def _through(
+    s: Stretch, axes: Sequence[Light], register: Register, x: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None
+) -> np.ndarray:
+    """Carry x (d, n, m) through one stretch, or from one time after its start to another."""
+    a, gains = _uncounted(axes, s.silent, s.jumps), _counted(axes, s.jumps, s.silent)
     end = s.duration_ns if end is None else end
-    if s.driven:
-        terms = [Driven(counter.lift(d.matrix, jumps), d.series) for d, jumps in s.driven]
-        return drive_through(counter.lift(s.silent, s.jumps), terms, begin, end, s.feature_ns, y, stretch)
+    if s.pieces_ns is not None:
+        lengths, polynomials = s.pieces_ns, [d.polynomials for d in s.driven]
+        if begin > 0.0 or end < s.duration_ns:
+            lengths, polynomials = part_of(lengths, polynomials, begin, end)
+        terms = [Driven(_uncounted(axes, d.matrix, d.light), _counted(axes, d.light, d.matrix), p) for d, p in zip(s.driven, polynomials, strict=True)]
+        return drive_through(a, gains, terms, lengths, register, x, trace, stretch)
     # Undriven, coherences often part company with populations: each part by itself is smaller, and populations alone are Metzler.
-    after = np.zeros(y.shape)
-    d = trace.size
-    for part in separate_parts(pattern([s.silent, *s.jumps.values()])):
-        index = (np.arange(counter.sectors)[:, None] * d + part).ravel()
-        if not y[index].any():
+    time = 1.0 if s.is_instant else end - begin
+    parts = separate_parts(pattern([a, *gains]))
+    if len(parts) == 1:
+        return carry(a, gains, register, time, x, trace, stretch)
+    after = np.zeros(x.shape)
+    for part in parts:
+        if not x[part].any():
             continue
-        a = counter.lift(restrict(s.silent, part), {c: restrict(j, part) for c, j in s.jumps.items()})
-        kept, blocks = np.tile(trace[part], counter.sectors), counter.sectors if counter.is_moments else 1
-        after[index] = propagator(a, 1.0 if s.is_instant else end - begin, y[index], kept, stretch, blocks)
+        kept = [restrict(g, part) for g in gains]
+        if part.size == 1 and is_zero(restrict(a, part)) and all(is_zero(g) for g in kept):
+            after[part] = x[part]
+        else:
+            after[part] = carry(restrict(a, part), kept, register, time, x[part], trace[part], stretch)
     return after

@@ -1,0 +1,224 @@
+/* dx/dt = (A + sum_t e_t(t) M_t) x + sum_a (G_a + sum_t e_t(t) G_at) x N_a by Taylor series, with x of d rows and w = n m columns.
+ *
+ * The compiled twin of `_steps` in driven.py: the same steps, the same sums. No state, no allocation, no library but libm.
+ * Matrices are compressed rows over (1 + terms) d columns, side by side: constant part first, then what each envelope multiplies.
+ * N_a (m, m) advances the register of m states within each of the n vectors. e_t are polynomials on pieces, in the fraction of the piece.
+ */
+#include <math.h>
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+typedef long long whole;
+enum { WIDTH = 4 };
+
+WIDE static void multiply(whole rows, const int *start, const int *column, const double *value, whole w, const double *x, double *y)
+{
+    for (whole i = 0; i < rows; i++) {
+        whole low = 0;
+        for (; low + WIDTH <= w; low += WIDTH) { /* a few columns at a time, their sums in registers */
+            double sum[WIDTH] = {0.0};
+            for (int j = start[i]; j < start[i + 1]; j++) {
+                const double v = value[j], *in = x + (whole)column[j] * w + low;
+                for (int k = 0; k < WIDTH; k++) sum[k] += v * in[k];
+            }
+            for (int k = 0; k < WIDTH; k++) y[i * w + low + k] = sum[k];
+        }
+        for (; low < w; low++) {
+            double sum = 0.0;
+            for (int j = start[i]; j < start[i + 1]; j++) sum += value[j] * x[(whole)column[j] * w + low];
+            y[i * w + low] = sum;
+        }
+    }
+}
+
+/* mixed = sum_i e_i series[-i], block by block so that the sum stays near */
+WIDE static void mix(whole size, whole count, const double *e, const double *series, double *mixed)
+{
+    enum { BLOCK = 512 };
+    for (whole low = 0; low < size; low += BLOCK) {
+        const whole high = low + BLOCK < size ? low + BLOCK : size;
+        whole i = 1;
+        for (whole q = low; q < high; q++) mixed[q] = e[0] * series[q];
+        for (; i + 3 < count; i += 4) {
+            const double *x = series - i * size, *y = x - size, *z = y - size, *u = z - size;
+            for (whole q = low; q < high; q++) mixed[q] = (((mixed[q] + e[i] * x[q]) + e[i + 1] * y[q]) + e[i + 2] * z[q]) + e[i + 3] * u[q];
+        }
+        for (; i < count; i++) {
+            const double v = e[i], *x = series - i * size;
+            for (whole q = low; q < high; q++) mixed[q] += v * x[q];
+        }
+    }
+}
+
+WIDE static void advance(whole rows, whole n, whole m, const double *next, const double *gained, double *y)
+{
+    for (whole from = 0; from < m; from++)
+        for (whole to = 0; to < m; to++) {
+            const double v = next[from * m + to];
+            if (v == 0.0) continue;
+            for (whole i = 0; i < rows * n; i++) y[i * m + to] += v * gained[i * m + from];
+        }
+}
+
+/* total += term *= factor; returns the largest |term| */
+WIDE static double gather(whole size, double factor, double *restrict term, double *restrict total)
+{
+    double most[WIDTH] = {0.0};
+    whole i = 0;
+    for (; i + WIDTH <= size; i += WIDTH)
+        for (int k = 0; k < WIDTH; k++) {
+            const double t = factor * term[i + k], a = fabs(t);
+            term[i + k] = t;
+            total[i + k] += t;
+            most[k] = a > most[k] ? a : most[k];
+        }
+    for (; i < size; i++) {
+        term[i] *= factor;
+        total[i] += term[i];
+        most[0] = fabs(term[i]) > most[0] ? fabs(term[i]) : most[0];
+    }
+    for (int k = 1; k < WIDTH; k++) most[0] = most[k] > most[0] ? most[k] : most[0];
+    return most[0];
+}
+
+/* largest |x| of each column */
+static void extremes(whole rows, whole w, const double *x, double *found)
+{
+    for (whole k = 0; k < w; k++) found[k] = 0.0;
+    for (whole i = 0; i < rows; i++)
+        for (whole k = 0; k < w; k++) found[k] = fabs(x[i * w + k]) > found[k] ? fabs(x[i * w + k]) : found[k];
+}
+
+static double largest(whole n, const double *x)
+{
+    double found = 0.0;
+    for (whole i = 0; i < n; i++) found = x[i] > found ? x[i] : found;
+    return found;
+}
+
+/* Raised with every change of the arguments, so that a library left over from another version is not called. */
+whole taylor_version(void) { return 1; }
+
+/* Returns the number of steps taken, or -1 where `limit` does not suffice. sizes: d, n, m, terms, axes, pieces, degree + 1, order, limit, positive.
+ * settings: reach, negligible, growth, least. work: (order + 1 + 1 + terms + axes + 1) d w + 4 w + terms (degree + 1). */
+whole taylor_through(const whole *sizes, const double *settings, const int *start, const int *column, const double *value, const int *gain_start,
+                     const int *gain_column, const double *gain_value, const double *next, const double *lengths, const double *polynomials,
+                     const double *norms, const double *decay, const double *kept, const double *weight, double *x, double *work)
+{
+    const whole d = sizes[0], n = sizes[1], m = sizes[2], terms = sizes[3], axes = sizes[4], pieces = sizes[5], c1 = sizes[6], order = sizes[7];
+    const whole limit = sizes[8], positive = sizes[9], w = n * m, size = d * w;
+    const double reach = settings[0], negligible = settings[1], growth = settings[2];
+    double *series = work, *mixed = series + (order + 1) * size, *gained = mixed + (1 + terms) * size, *total = gained + axes * size;
+    double *of_term = total + size, *of_total = of_term + w, *of_start = of_total + w, *before = of_start + w, *e = before + w;
+    whole taken = 0;
+    double wished = INFINITY; /* step in ns that the last one suggests */
+    for (whole p = 0; p < pieces; p++) {
+        const double length = lengths[p], *c = polynomials + p * terms * c1;
+        double at = 0.0;
+        while (at < 1.0) {
+            double norm = norms[0];
+            for (whole t = 0; t < terms; t++) {
+                double sum = 0.0;
+                for (whole k = 0; k < c1; k++) sum += fabs(c[t * c1 + k]);
+                norm += sum * norms[1 + t];
+            }
+            double longest = norm > 0.0 ? reach / norm : INFINITY;
+            if (wished < longest) longest = wished;
+            const double left = 1.0 - at, count = ceil(left * length / longest * (1.0 - 1e-12));
+            double h = count > 1.0 ? left / count : left;
+            if (count > (double)(limit - taken)) return -1;
+            /* the envelopes in the fraction of this step */
+            double power = 1.0;
+            whole deepest = 0;
+            for (whole k = 0; k < c1; k++) {
+                for (whole t = 0; t < terms; t++) {
+                    double sum = 0.0, shifted = 1.0, choose = 1.0;
+                    for (whole j = k; j < c1; j++) {
+                        sum += choose * shifted * c[t * c1 + j];
+                        shifted *= at;
+                        choose = choose * (double)(j + 1) / (double)(j + 1 - k);
+                    }
+                    e[t * c1 + k] = sum * power;
+                }
+                power *= h;
+            }
+            double top = 0.0;
+            for (whole t = 0; t < terms; t++) top = fmax(top, largest(1, &norms[1 + t]) * fabs(e[t * c1]));
+            for (whole k = 0; k < c1; k++)
+                for (whole t = 0; t < terms; t++)
+                    if (fabs(e[t * c1 + k]) * norms[1 + t] > 1e-18 * top) deepest = k;
+            const double step = h * length;
+            memcpy(series, x, (size_t)size * sizeof(double));
+            memcpy(total, x, (size_t)size * sizeof(double));
+            extremes(d, w, x, of_start);
+            const double from = largest(w, of_start);
+            double grown = 0.0;
+            whole used = 0;
+            int is_small = 0, is_done = 0;
+            for (whole k = 0; k < order && !is_done; k++) {
+                memcpy(mixed, series + k * size, (size_t)size * sizeof(double));
+                for (whole t = 0; t < terms; t++)
+                    mix(size, (k < deepest ? k : deepest) + 1, e + t * c1, series + k * size, mixed + (1 + t) * size);
+                double *term = series + (k + 1) * size;
+                multiply(d, start, column, value, w, mixed, term);
+                for (whole a = 0; a < axes; a++) {
+                    multiply(d, gain_start + a * (d + 1), gain_column, gain_value, w, mixed, gained);
+                    advance(d, n, m, next + a * m * m, gained, term);
+                }
+                const double biggest = gather(size, step / (double)(k + 1), term, total);
+                used = k + 1;
+                if (!(biggest < 1e300)) return -2;
+                if (from > 0.0 && biggest / from > grown) grown = biggest / from;
+                int now = 0;
+                if (biggest <= negligible * growth * from || from == 0.0) { /* only then can it be the end */
+                    extremes(d, w, total, of_total);
+                    const double all = largest(w, of_total);
+                    now = biggest <= negligible * all;
+                    if (!positive) {
+                        extremes(d, w, term, of_term);
+                        for (whole q = 0; q < w; q++) now = now && of_term[q] <= negligible * fmax(of_total[q], settings[3] * all);
+                    }
+                }
+                is_done = now && is_small && k > 8;
+                is_small = now;
+            }
+            if (!is_done || (!positive && grown > growth)) { /* too long for what x holds */
+                wished = 0.5 * step;
+                taken++;
+                if (taken >= limit) return -1;
+                continue;
+            }
+            if (positive) {
+                double fall = decay[0];
+                for (whole t = 0; t < terms; t++) {
+                    double mean = 0.0;
+                    for (whole k = 0; k < c1; k++) mean += e[t * c1 + k] / (double)(k + 1);
+                    fall += decay[1 + t] * mean;
+                }
+                const double factor = exp(-fall * step);
+                for (whole v = 0; v < n; v++) before[v] = of_start[v] = 0.0;
+                for (whole i = 0; i < d; i++)
+                    for (whole v = 0; v < n; v++)
+                        for (whole q = 0; q < m; q++) {
+                            const double share = kept[i] * weight[q];
+                            before[v] += share * x[i * w + v * m + q];
+                            of_start[v] += share * total[i * w + v * m + q];
+                        }
+                for (whole v = 0; v < n; v++) before[v] = before[v] > 0.0 && of_start[v] > 0.0 ? before[v] / of_start[v] : factor;
+                for (whole i = 0; i < d; i++)
+                    for (whole v = 0; v < n; v++)
+                        for (whole q = 0; q < m; q++) x[i * w + v * m + q] = total[i * w + v * m + q] * before[v];
+            } else
+                memcpy(x, total, (size_t)size * sizeof(double));
+            taken++;
+            at = count > 1.0 ? at + h : 1.0;
+            wished = positive ? INFINITY : step * (used < 26 && grown < 0.1 * growth ? 1.5 : used > 40 || grown > 0.5 * growth ? 0.75 : 1.0);
+        }
+    }
+    return taken;
+}
