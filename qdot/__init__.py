@@ -18,6 +18,7 @@ __all__ = [
     "InputError",
     "Model",
     "Series",
+    "Sweep",
     "__version__",
     "drive",
     "emitters",
@@ -28,6 +29,7 @@ __all__ = [
     "rate",
     "read_histogram",
     "read_series",
+    "sweep",
 ]
 
 
@@ -50,6 +52,10 @@ def __getattr__(name: str) -> Any:
         from qdot import fitting
 
         return getattr(fitting, name)
+    if name in ("sweep", "Sweep"):
+        from qdot import sweeping
+
+        return getattr(sweeping, name)
     if name in ("read_series", "read_histogram", "Series", "Histogram"):
         from qdot import data
 

@@ -311,7 +311,7 @@ class Experiment:
             runs = self._run(self._populations, "populations")
         else:
             instead = "give the train a period_ns: after a single pulse they depend on time"
-            runs = self._continuous(self._populations, "populations", instead)
+            runs = self._continuous(self.view("populations"), "populations", instead)
         values, bound = self._measure(runs, "populations")
         return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
 
@@ -327,21 +327,42 @@ class Experiment:
         """Photons per ns: Number of one label, or {line: Number} of all. Continuous drive, or the time average of a train."""
         if label is None:
             return {line: self.flux_per_ns(line, stage) for line in self.model.lines}
-        light, period = self._light(label, stage), self.period_ns
+        period = self.period_ns
         runs: Repeats[Any]
         if period is not None:
-            runs = self._means(light).map(lambda m: m / period)
+            runs = self._means(self._light(label, stage)).map(lambda m: m / period)
         else:
             instead = "give the train a period_ns: a single pulse has a number of photons, not a flux"
-            runs = self._continuous(lambda s: s.flux(light), "flux_per_ns", instead)
+            runs = self._continuous(self.view("flux_per_ns", label, stage), "flux_per_ns", instead)
         values, bound = self._measure(runs, f"flux of {label}")
         return Number(values[0], bound)
 
-    def _lit(self, light: Mapping[Channel, float], label: Label) -> None:
-        if not any(light.values()):
-            raise bad(f"collection of {label!r}", "be > 0 for a correlation", 0, "collect some of its light")
-        if not self._steady("given").flux(light)[0] > 0.0:
-            raise bad(f"label {label!r}", "emit light in the steady state", "a flux of 0", "drive the source so that it returns to the emitting level")
+    def view(self, quantity: str, *args: Any) -> Callable[[SteadyLight], np.ndarray]:
+        """How a method of this experiment with these arguments reads its result off a stack of steady light: (B, ...) of a stack of B.
+
+        quantity: "populations", "flux_per_ns", "g2", "g2_zero" or "pair_flux_fraction"; everything but `populations` names its labels.
+        Raises InputError for arguments that make no sense; what is returned does where the light is dark.
+        """
+        return _VIEWS[quantity](self, *args)
+
+    def _view_flux(self, label: Label, stage: str | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        light = self._light(label, stage)
+        return lambda s: s.flux(light)
+
+    def _view_g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        tau, second = _delays(tau_ns), first if second is None else second
+        a, b = self._light(first, None, "first"), self._light(second, None, "second")
+        return lambda s: s.g2(tau, _lit(s, a, first), _lit(s, b, second))
+
+    def _view_g2_zero(self, label: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        other = label if second is None else second
+        a, b = self._light(label, None), self._light(other, None)
+        return lambda s: s.g2_zero(_lit(s, a, label), _lit(s, b, other))
+
+    def _view_pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        both = [*_flat(first), *_flat(second)]
+        a, b = self._light(first, stage), self._light(both, stage)
+        return lambda s: 2 * s.flux(a) / s.flux(_lit(s, b, both))
 
     def g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Curve:
         """g2(tau) for `second` (default: `first`) detected tau after `first`; continuous drive, unchanged by loss.
@@ -349,17 +370,9 @@ class Experiment:
         tau_ns: delays in ns, negative ones exchange the labels. Several labels in a list are added.
         """
         second = first if second is None else second
-        tau = _times("tau_ns", tau_ns)
-        if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
-            raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
-        instead = "ask for side_peaks (g2[m] of the pulse train) or photon_numbers"
-        if self.is_pulsed:
-            raise bad("g2(tau)", "be asked of a continuous drive", "a pulsed one", instead)
-        a, b = self._light(first, None, "first"), self._light(second, None, "second")
-        self._lit(a, first)
-        self._lit(b, second)
-        values, bound = self._measure(self._continuous(lambda s: s.g2(tau, a, b), "g2(tau)", instead), f"g2 of {first} and {second}")
-        return Curve("tau_ns", tau, values, bound, f"g2({_name(first)}, {_name(second)})", self.stages[-1])
+        see, instead = self.view("g2", tau_ns, first, second), "ask for side_peaks (g2[m] of the pulse train) or photon_numbers"
+        values, bound = self._measure(self._continuous(see, "g2(tau)", instead), f"g2 of {first} and {second}")
+        return Curve("tau_ns", _delays(tau_ns), values, bound, f"g2({_name(first)}, {_name(second)})", self.stages[-1])
 
     def g3(self, tau1_ns: Any, tau2_ns: Any, label: Label | tuple[Label, Label, Label]) -> Curve:
         """g3(tau1, tau2), both delays >= 0 from the first photon; label: one for all three, or (first, second, third).
@@ -374,9 +387,11 @@ class Experiment:
         if self.is_pulsed:
             raise bad("g3", "be asked of a continuous drive", "a pulsed one", instead)
         lights = [self._light(one, None) for one in three]
-        for light, one in zip(lights, three, strict=True):
-            self._lit(light, one)
-        values, bound = self._measure(self._continuous(lambda s: s.g3(tau1.ravel(), tau2.ravel(), *lights), "g3", instead), "g3")
+
+        def see(s: SteadyLight) -> np.ndarray:
+            return s.g3(tau1.ravel(), tau2.ravel(), *(_lit(s, light, one) for light, one in zip(lights, three, strict=True)))
+
+        values, bound = self._measure(self._continuous(see, "g3", instead), "g3")
         return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(_name(one) for one in three)})", self.stages[-1], tau2)
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
@@ -384,8 +399,8 @@ class Experiment:
         if self.is_pulsed or (not self.drives and second is None and not self.model.drives and self._decays_only()):
             numbers = self.photon_numbers(label, max=2)
             return Number(numbers.g2_zero, numbers.errors["g2_zero"])
-        curve = self.g2([0.0], label, second)
-        return Number(curve.value[0], curve.error_bound)
+        values, bound = self._measure(self._continuous(self.view("g2_zero", label, second), "g2(0)", ""), f"g2(0) of {label}")
+        return Number(values[0], bound)
 
     def _decays_only(self) -> bool:
         """True if nothing drives the source in its steady state, so that only its start state's light can be meant."""
@@ -395,11 +410,7 @@ class Experiment:
     def pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Number:
         """2 flux(XX) / flux(XX + X): the share of photons that come in pairs where every XX photon is followed by an X photon."""
         instead = "ask for photon_numbers, whose photon_fraction_in_pairs is that of the pulses"
-        if self.is_pulsed:
-            raise bad("pair_flux_fraction", "be asked of a continuous drive", "a pulsed one", instead)
-        a, b = self._light(first, stage), self._light([*_flat(first), *_flat(second)], stage)
-        self._lit(b, [*_flat(first), *_flat(second)])
-        runs = self._continuous(lambda s: 2 * s.flux(a) / s.flux(b), "pair_flux_fraction", instead)
+        runs = self._continuous(self.view("pair_flux_fraction", first, second, stage), "pair_flux_fraction", instead)
         values, bound = self._measure(runs, "pair_flux_fraction")
         return Number(values[0], bound)
 
@@ -497,6 +508,31 @@ class Experiment:
         runs = self._run(lambda p: p.profile(light, t), "emission_profile")
         values, bound = self._measure(runs, "emission_profile")
         return Curve("t_ns", t, values, bound, f"flux({_name(label)})", stage or self.stages[-1])
+
+
+_VIEWS: Mapping[str, Callable[..., Callable[[SteadyLight], np.ndarray]]] = {
+    "populations": lambda experiment: experiment._populations,
+    "flux_per_ns": Experiment._view_flux,
+    "g2": Experiment._view_g2,
+    "g2_zero": Experiment._view_g2_zero,
+    "pair_flux_fraction": Experiment._view_pair_flux_fraction,
+}
+
+
+def _lit(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> Mapping[Channel, float]:
+    """The light, if every source of the stack emits it."""
+    if not any(light.values()):
+        raise bad(f"collection of {label!r}", "be > 0 for a correlation", 0, "collect some of its light")
+    if not np.all(steady.flux(light) > 0.0):
+        raise bad(f"label {label!r}", "emit light in the steady state", "a flux of 0", "drive the source so that it returns to the emitting level")
+    return light
+
+
+def _delays(tau_ns: Any) -> np.ndarray:
+    tau = _times("tau_ns", tau_ns)
+    if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
+        raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
+    return tau
 
 
 def _with(part: Any, name: str, value: Any, head: str) -> Any:

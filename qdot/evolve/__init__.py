@@ -5,8 +5,9 @@ row that the exact system keeps constant. "Metzler" means non-negative off the d
 results are accurate entry by entry.
 """
 
-from qdot.evolve.driven import Driven, TooManySteps, drive_through, is_compiled, part_of
+from qdot.evolve.driven import Driven, TooManySteps, drive_through, part_of
 from qdot.evolve.exponential import Exponential, Flow, carry
+from qdot.evolve.kernel import is_compiled
 from qdot.evolve.reduction import Matrix, closed_classes, dense, is_metzler, is_zero, pattern, reach, relevant, restrict, separate_parts
 from qdot.evolve.register import Register, joint_numbers, nothing_counted, numbers, powers
 from qdot.evolve.steady import NotUnique, fixed_point, steady_state

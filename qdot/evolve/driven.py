@@ -7,17 +7,14 @@ The steps are taken by a compiled kernel (taylor.c) where it was built, else by 
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
+from qdot.evolve import kernel
 from qdot.evolve.reduction import Matrix, entries, is_metzler
 from qdot.evolve.register import Register
 
@@ -34,10 +31,6 @@ LEAST = 1e-12
 """Columns smaller than this, over the largest, count as that large: far below, all photons to come are still to come."""
 NEGLIGIBLE = 1e-24
 """Metzler: terms this much smaller than the largest entry do. Far below round-off, because high photon numbers are small entries of one vector."""
-
-
-VERSION = 1
-"""Of the arguments that the compiled kernel takes."""
 
 
 class TooManySteps(ArithmeticError):
@@ -81,7 +74,7 @@ def drive_through(
     kept = trace if is_positive and _keeps(matrices, gained, trace) else np.zeros(d)
     settings = np.array([(REACH if is_positive else FAR) * stretch, NEGLIGIBLE if is_positive else BELOW_ROUNDOFF, GROWTH * stretch, LEAST])
     given = _System(compressed, settings, norms, decay, polynomials, np.ascontiguousarray(lengths, dtype=float), register, kept, is_positive)
-    taken = _compiled_steps(given, x) if _library() is not None else None
+    taken = _compiled_steps(given, x) if kernel.library() is not None else None
     return _steps(given, x) if taken is None else taken
 
 
@@ -152,30 +145,8 @@ def _keeps(matrices: Sequence[Matrix], gained: Sequence[Sequence[Matrix]], trace
     return True
 
 
-@cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled kernel, or None where it was not built or the environment asks for the pure road (QDOT_PURE)."""
-    path = Path(__file__).parent / ("_taylor.dll" if os.name == "nt" else "_taylor.so")
-    if os.environ.get("QDOT_PURE") or not path.exists():
-        return None
-    try:
-        library = ctypes.CDLL(str(path))
-        if library.taylor_version() != VERSION:
-            return None
-    except (OSError, AttributeError):
-        return None
-    library.taylor_through.restype = ctypes.c_longlong
-    library.taylor_through.argtypes = [ctypes.c_void_p] * 17
-    return library
-
-
-def is_compiled() -> bool:
-    """True if steps are taken by the compiled kernel."""
-    return _library() is not None
-
-
 def _compiled_steps(given: _System, x: np.ndarray) -> np.ndarray:
-    library = _library()
+    library = kernel.library()
     silent, *gains = given.compressed
     d, n, m = x.shape
     terms, c1 = given.polynomials.shape[1:]

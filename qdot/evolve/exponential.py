@@ -14,7 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
-from qdot.evolve.driven import drive_through, is_compiled
+from qdot.evolve import kernel
+from qdot.evolve.driven import drive_through
 from qdot.evolve.reduction import Matrix, dense, entries, is_metzler
 from qdot.evolve.register import Register
 from qdot.evolve.steady import Solve, dense_solvers, inverse_norm, keeps_trace
@@ -27,6 +28,8 @@ TERMS = 28
 """Terms of the series of the elementary step, whose norm is at most 1: 1/28! is far below round-off even for entries that start late."""
 STEPPED = 1000.0
 """Largest norm times time of a small system that is not Metzler for which steps in double precision are as good as squaring."""
+MOST_COMPILED = 64
+"""Largest dimension that the compiled kernel follows along many times."""
 WORST_EIGENVECTORS = 1e6
 """Largest condition number of eigenvectors that are used."""
 
@@ -67,12 +70,17 @@ class Exponential:
         power = math.floor(-math.log2(max(reach, 1e-300))) - (1 if stretch < 1.0 else 0)
         return Exponential(m, shift, 2.0 ** min(power, 900), kept, [])
 
-    def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-        """(..., d, n) e^{A h fraction_i} y for y (..., d) and fractions (n,) in [0, 1]."""
+    def series(self, y: np.ndarray) -> np.ndarray:
+        """(..., d, TERMS) Taylor series of e^{A h s} y in s, without the factor of the shift, for y (..., d)."""
         terms = np.empty((*y.shape, TERMS), dtype=self.matrix.dtype)
         terms[..., 0] = y
         for k in range(1, TERMS):
             terms[..., k] = (self.matrix @ terms[..., k - 1, None])[..., 0] * (self.step / k)
+        return terms
+
+    def short(self, y: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+        """(..., d, n) e^{A h fraction_i} y for y (..., d) and fractions (n,) in [0, 1]."""
+        terms = self.series(y)
         powers = np.ones((TERMS, fraction.size), dtype=self.matrix.dtype)
         powers[1:] = fraction
         return terms @ np.cumprod(powers, axis=0) * np.exp(-self.step * self.shift[..., None, None] * fraction)
@@ -94,6 +102,21 @@ class Exponential:
     def _settle(self, e: np.ndarray) -> np.ndarray:
         """Bring the columns back to their sum, so that round-off does not grow from squaring to squaring."""
         return e if self.trace is None else e / np.where(self.trace == 1.0, self.trace @ e, 1.0)[..., None, :]
+
+    def seen(self, row: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """(..., k, n) row e^{A t_i} y for row (..., k, d), y (..., d) and times (n,)."""
+        library, d = kernel.library(), self.matrix.shape[-1]
+        if library is None or self.matrix.dtype != float or d > MOST_COMPILED:
+            return np.asarray(row @ self.act(y, times))
+        steps = times / self.step
+        levels = math.frexp(float(np.floor(steps.max(initial=0.0))))[1]
+        terms, rows = np.ascontiguousarray(self.series(y)), np.ascontiguousarray(row, dtype=float)
+        squares = np.array([self.square(k) for k in range(levels)])
+        fall = np.ascontiguousarray(self.step * np.broadcast_to(self.shift, y.shape[:-1]))
+        found = np.empty((*row.shape[:-1], times.size))
+        sizes = np.array([y.size // d, d, times.size, levels, TERMS, row.shape[-2]], dtype=np.int64)
+        library.squares_along(*(v.ctypes.data for v in (sizes, terms, squares, fall, steps, rows, found)))
+        return found
 
     def act(self, y: np.ndarray, times: np.ndarray) -> np.ndarray:
         """(..., d, n) e^{A t_i} y for y (..., d) and times (n,)."""
@@ -148,7 +171,7 @@ class Flow:
         if times.size == 0:
             return np.zeros((*row.shape[:-1], 0))
         if self.steady is None or self.trace is None or self._is_metzler:
-            return np.asarray(row @ self._near.act(y, times), dtype=float)
+            return np.asarray(self._near.seen(row, y, times), dtype=float)
         weight = self.trace @ y
         if self._eigenvectors is not None:
             values, vectors, forward = self._eigenvectors
@@ -212,7 +235,7 @@ def carry(a: Matrix, gains: Sequence[Matrix], register: Register, time: float, x
     is_positive = is_metzler(a)
     entries_all = sum(entries(g)[2].size for g in (a, *gains))
     by_squaring = 2e-10 * (m * d) ** 2 * d * (TERMS / m + math.log2(2 + norm)) * (20 if d <= EXTENDED_LIMIT and not is_positive else 1)
-    by_steps = (norm / 5 + 1) * 30 * ((1e-9 if is_compiled() else 2e-9) * entries_all * n * m + (1e-7 if is_compiled() else 5e-5))
+    by_steps = (norm / 5 + 1) * 30 * ((1e-9 if kernel.is_compiled() else 2e-9) * entries_all * n * m + (1e-7 if kernel.is_compiled() else 5e-5))
     if by_steps < by_squaring and (is_positive or d > EXTENDED_LIMIT or norm <= STEPPED):
         return drive_through(a, gains, [], np.array([time]), register, x, trace, stretch)
     return _squared(dense(a), [dense(g) for g in gains], register, time, x, trace, is_positive, stretch)

@@ -102,7 +102,7 @@ static double largest(whole n, const double *x)
 }
 
 /* Raised with every change of the arguments, so that a library left over from another version is not called. */
-whole taylor_version(void) { return 1; }
+whole taylor_version(void) { return 2; }
 
 /* Returns the number of steps taken, or -1 where `limit` does not suffice. sizes: d, n, m, terms, axes, pieces, degree + 1, order, limit, positive.
  * settings: reach, negligible, growth, least. work: (order + 1 + 1 + terms + axes + 1) d w + 4 w + terms (degree + 1). */
@@ -221,4 +221,43 @@ whole taylor_through(const whole *sizes, const double *settings, const int *star
         }
     }
     return taken;
+}
+
+/* rows e^{A t_i} y for a stack of matrices, from the series of an elementary step and the squares of its exponential.
+ * sizes: stack, d, times, squares, terms, rows. terms: (stack, d, terms); squares: (squares, stack, d, d); fall: (stack) exponent of one step;
+ * steps: (times) number of steps; rows: (stack, rows, d); found: (stack, rows, times). d is at most 64. */
+void squares_along(const whole *sizes, const double *terms, const double *squares, const double *fall, const double *steps, const double *rows,
+                   double *found)
+{
+    const whole stack = sizes[0], d = sizes[1], times = sizes[2], levels = sizes[3], order = sizes[4], count = sizes[5];
+    double x[64], y[64];
+    for (whole b = 0; b < stack; b++)
+        for (whole i = 0; i < times; i++) {
+            const double done = floor(steps[i]), part = steps[i] - done, factor = exp(-fall[b] * part);
+            double left = done;
+            for (whole q = 0; q < d; q++) {
+                const double *c = terms + (b * d + q) * order;
+                double sum = 0.0;
+                for (whole k = order - 1; k >= 0; k--) sum = sum * part + c[k];
+                x[q] = sum * factor;
+            }
+            for (whole k = 0; k < levels && left > 0.0; k++) {
+                const double half = floor(left * 0.5);
+                if (left != 2.0 * half) {
+                    const double *e = squares + (k * stack + b) * d * d;
+                    for (whole p = 0; p < d; p++) {
+                        double sum = 0.0;
+                        for (whole q = 0; q < d; q++) sum += e[p * d + q] * x[q];
+                        y[p] = sum;
+                    }
+                    memcpy(x, y, (size_t)d * sizeof(double));
+                }
+                left = half;
+            }
+            for (whole r = 0; r < count; r++) {
+                double sum = 0.0;
+                for (whole q = 0; q < d; q++) sum += rows[(b * count + r) * d + q] * x[q];
+                found[(b * count + r) * times + i] = sum;
+            }
+        }
 }

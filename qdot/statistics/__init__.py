@@ -4,7 +4,7 @@
 `figures`: what is read off photon-number distributions and moments. Losses enter as weights of the jumps; detectors live elsewhere.
 """
 
-from qdot.statistics.continuous import SteadyLight, steady_light
+from qdot.statistics.continuous import SteadyLight, stacked_light, steady_light
 from qdot.statistics.figures import (
     event_fraction_of_pairs,
     g2_zero,
@@ -26,5 +26,6 @@ __all__ = [
     "pair_share_of_multiphotons",
     "photon_fraction_in_pairs",
     "pulsed_light",
+    "stacked_light",
     "steady_light",
 ]

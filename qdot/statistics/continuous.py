@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from qdot.evolve import Flow, Matrix, NotUnique, dense, is_metzler, relevant, restrict, steady_state
-from qdot.generator import Timeline
+from qdot.generator import Generator, Timeline
 from qdot.model import Channel
 
 Light = Mapping[Channel, float]
@@ -115,6 +115,26 @@ class SteadyLight:
 def is_metzler_all(stack: np.ndarray) -> bool:
     """True if no generator of a stack has a negative entry off the diagonal."""
     return all(is_metzler(a) for a in stack) if stack.shape[0] < 4 else is_metzler(stack.min(axis=0))
+
+
+def stacked_light(generator: Generator, silent: np.ndarray, jumps: Mapping[Channel, np.ndarray]) -> SteadyLight:
+    """The steady light of a stack of rate equations: silent (B, n, n), jumps {channel: (B, n, n)}, all of one pattern.
+
+    generator: any of theirs, for start, trace and levels. Raises evolve.NotUnique with indices into the full x.
+    """
+    whole = sum(jumps.values(), silent)
+    keep = relevant([whole[0]], generator.start != 0, generator.trace != 0)
+
+    def small(m: np.ndarray) -> np.ndarray:
+        return m if keep.size == m.shape[-1] else np.ascontiguousarray(m[:, keep[:, None], keep])
+
+    generators, trace = small(whole), generator.trace[keep]
+    try:
+        state = steady_state(generators, trace)
+    except NotUnique as e:
+        raise NotUnique([keep[c] for c in e.classes]) from None
+    levels, names = generator.levels[:, keep], generator.model.levels
+    return SteadyLight(keep, generators, trace, state, {c: small(j) for c, j in jumps.items()}, levels, names, (1.0,))
 
 
 def steady_light(timelines: Sequence[Timeline], stretches: Sequence[float]) -> SteadyLight:
