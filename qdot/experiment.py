@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -19,12 +18,12 @@ import numpy as np
 
 from qdot.drive import CW, Drive, Pulse
 from qdot.errors import InputError, bad, number, unknown
-from qdot.evolve import Endless, NotUnique, TooManySteps, reach
+from qdot.evolve import Endless, NotUnique, TooManySteps, is_metzler, reach
 from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
 from qdot.model import Channel, Model
 from qdot.repeats import Repeats, errors
-from qdot.results import Curve, JointPhotonNumbers, Number, PhotonNumbers
+from qdot.results import Curve, Explanation, JointPhotonNumbers, Number, PhotonNumbers
 from qdot.statistics import Counts, PulsedLight, SteadyLight, pulsed_light, steady_light
 
 T = TypeVar("T")
@@ -259,6 +258,8 @@ class Experiment:
         if dimension < LARGE:
             found = [told(*r) for r in roles]
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(CORES) as pool:
                 found = list(pool.map(lambda r: told(*r), roles))
         return Repeats(found[0], found[1], tuple(found[2:]), raised)
@@ -414,6 +415,40 @@ class Experiment:
         values, bound = self._measure(runs, "pair_flux_fraction")
         return Number(values[0], bound)
 
+    # ------------------------------------------------------------------------------------------------------------ report
+
+    def explain(self) -> Explanation:
+        """How this experiment is calculated: size before and after reduction, methods, cut-offs and error bounds."""
+        pulsed = self.is_pulsed or (not self.drives and not self.model.drives and self._decays_only())
+        light = self._pulsed("given") if pulsed else self._steady("given")
+        g = self.timeline.generator
+        bounds = {}
+        if pulsed and self.model.lines:
+            everything = self._light(self.model.lines, None)
+            counts = self._run(lambda p: p.count(everything, 2), "explain")
+            bounds["P(n) of all light"] = self._measure(counts.map(lambda c: c.probabilities), "P(n)", checked=False)[1]
+            bounds["its mean"] = self._measure(counts.map(lambda c: c.moments[1]), "mean photons", checked=False)[1]
+        elif not pulsed:
+            bounds = {"populations": max(p.error_bound for p in self.populations().values())}
+        if self._raised is None:
+            cut = "none"
+        elif not self.model.cavities:
+            cut = "measured by raising it"
+        elif self._lower(light.keep.size):
+            cut = "number states, measured by lowering them by one, two and three"
+        else:
+            cut = "number states, measured by raising them by a third"
+        return Explanation(
+            picture=g.picture,
+            hilbert=g.levels.shape[1] if g.picture == "rate" else round(g.dimension**0.5),
+            entries=g.dimension,
+            kept=light.keep.size,
+            is_positive=all(is_metzler(m) for m in self.timeline.matrices()) if g.picture == "rate" else False,
+            methods=light.methods,
+            cut_off=cut,
+            error_bounds=bounds,
+        )
+
     # ------------------------------------------------------------------------------------------------------------ pulsed
 
     def _means(self, light: Mapping[Channel, float]) -> Repeats[float]:
@@ -493,9 +528,10 @@ class Experiment:
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise bad("side_peaks count", "be a whole number >= 0", count)
         light = self._light(label, stage)
-        if not self._means(light).given > 0.0:
+        runs = self._run(lambda p: p.correlations(light, count), "side_peaks")
+        if np.any(np.isnan(runs.given)):
             raise bad(f"label {label!r}", "emit light under this drive", "mean photon number 0", "check the drive and the collection")
-        values, bound = self._measure(self._run(lambda p: p.correlations(light, count), "side_peaks"), "side_peaks")
+        values, bound = self._measure(runs, "side_peaks")
         return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({_name(label)})", stage or self.stages[-1])
 
     def emission_profile(self, t_ns: Any, label: Label, stage: str | None = None) -> Curve:

@@ -19,10 +19,12 @@ import scipy.sparse as sp
 from qdot.drive import CW, DEGREE, Drive, Instant, Kind, Pulse
 from qdot.errors import InputError, bad, unknown
 from qdot.evolve import Matrix, TooManySteps, is_zero
-from qdot.evolve.reduction import gathered, nothing
+from qdot.evolve.reduction import entries, gathered, nothing
 from qdot.model import Channel, Coupling, HamiltonianOperator, Jump, JumpOperator, Model, Operators, operator
 
 Picture = Literal["rate", "lindblad"]
+FEW_STATES = 48
+"""Up to this many states operators are dense arrays while a generator is made of them."""
 Part = Literal["intensity", "field_re", "field_im", "two_photon_re", "two_photon_im"]
 
 
@@ -125,31 +127,35 @@ def lindblad(model: Model, ops: Operators | None = None) -> Generator:
     """The Lindblad equation drho/dt = -i[H, rho] + sum c rho c^dag - {c^dag c, rho}/2 in real coordinates."""
     ops = model.operators() if ops is None else ops
     n = ops.start.shape[0]
-    eye = sp.eye_array(n, format="csr")
+    eye: Matrix = np.eye(n) if n <= FEW_STATES else sp.eye_array(n, format="csr")
 
-    def both_sides(g: sp.csr_array) -> Matrix:
+    def array(m: sp.csr_array) -> Matrix:
+        """Dense for few states, where sparse bookkeeping costs more than the arithmetic."""
+        return m.toarray() if n <= FEW_STATES else m
+
+    def both_sides(g: Matrix) -> Matrix:
         """rho -> g rho + rho g^dag."""
         return _superoperator([(g, eye), (eye, g)], n)
 
     filed = _Filed(n * n)
-    quiet = -1j * ops.hamiltonian
+    quiet = -1j * array(ops.hamiltonian)
     for term in ops.driven:
-        a = term.matrix
+        a = array(term.matrix)
         kind = "field" if term.envelope == "field" else "two_photon"
         for part, h in (("re", a + a.conj().T), ("im", 1j * (a - a.conj().T))):
             key: tuple[str, Part] = (str(term.drive), f"{kind}_{part}")  # type: ignore[assignment]
-            commutator = both_sides(sp.csr_array(-1j * h))
+            commutator = both_sides(-1j * h)
             filed.driven[key] = filed.driven[key] + commutator if key in filed.driven else commutator
     for j in ops.jumps:
-        c = j.matrix
+        c = array(j.matrix)
         channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
-        square = sp.csr_array(0.5 * (c.conj().T @ c))
+        square = 0.5 * (c.conj().T @ c)
         if j.drive is None:  # what leaves goes into one non-Hermitian Hamiltonian
             quiet = quiet - square
             filed.add(None, channel, None, _superoperator([(c, c)], n))
         else:
             filed.add(j.drive, channel, both_sides(square), _superoperator([(c, c)], n))
-    filed.silent = filed.silent + both_sides(sp.csr_array(quiet))
+    filed.silent = filed.silent + both_sides(quiet)
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
@@ -195,7 +201,7 @@ def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
     return rows
 
 
-def _superoperator(pairs: Sequence[tuple[sp.csr_array, sp.csr_array]], n: int) -> Matrix:
+def _superoperator(pairs: Sequence[tuple[Matrix, Matrix]], n: int) -> Matrix:
     """rho -> sum A rho B^dag over pairs (A, B), for a sum that keeps rho Hermitian, between coordinates rho_ii, Re rho_ij, Im rho_ij (i < j)."""
     rows, columns, values = [], [], []
 
@@ -211,10 +217,10 @@ def _superoperator(pairs: Sequence[tuple[sp.csr_array, sp.csr_array]], n: int) -
 
     pairs_in_all = n * (n - 1) // 2
     for a, b in pairs:
-        first, second = a.tocoo(), b.tocoo()
-        i, k = (np.repeat(v.astype(np.int64), second.nnz) for v in (first.row, first.col))
-        j, m = (np.tile(v.astype(np.int64), first.nnz) for v in (second.row, second.col))
-        v = np.repeat(first.data, second.nnz) * np.tile(second.data.conj(), first.nnz)
+        (*first, left), (*second, right) = entries(a), entries(b)
+        i, k = (np.repeat(v.astype(np.int64), right.size) for v in first)
+        j, m = (np.tile(v.astype(np.int64), left.size) for v in second)
+        v = np.repeat(left, right.size) * np.tile(right.conj(), left.size)
         upper = i <= j
         i, j, k, m, v = i[upper], j[upper], k[upper], m[upper], v[upper]
         # rho_km = R + i sign I, with R and I those of the ordered pair
@@ -384,9 +390,11 @@ def in_frame(ops: Operators, drives: Sequence[Drive]) -> Operators:
     return ops._replace(hamiltonian=(ops.hamiltonian - frame).tocsr())
 
 
-def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None) -> Timeline:
+def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None, like: Sequence[int] | None = None) -> Timeline:
     """The model under its drives. picture None: rate equations where nothing is coherent, else Lindblad.
 
+    like: make timelines of nearby parameters comparable part by part: stretches of no length and driven parts of no height stay, and stretch i
+    has like[i] pieces (0, or beyond the end of `like`: as many as it needs).
     Raises InputError for a drive that the model does not know, one that is missing, pulses of different periods or longer than their
     period, pulses faster than the model's time resolution, and continuous detunings without a common frame.
     """
@@ -412,7 +420,7 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None)
     static, jumps = generator.silent, dict(generator.jumps)
     for d in steady:
         static, jumps = _add_steady(generator, d, static, jumps)
-    return _timeline(generator, model, pulses, static, jumps, period)
+    return _timeline(generator, model, pulses, static, jumps, period, like)
 
 
 def _fwhm(p: Pulse) -> float:
@@ -474,8 +482,8 @@ def _add_steady(g: Generator, d: CW, static: Matrix, jumps: dict[Channel, Matrix
     return static, jumps
 
 
-def _driven_parts(g: Generator, model: Model, p: Pulse, times: np.ndarray, h: float, degree: int) -> list[DrivenPart]:
-    """What a pulse drives, with its envelopes as polynomials on pieces of length h that begin at `times` after the pulse's start."""
+def _driven_parts(g: Generator, model: Model, p: Pulse, times: np.ndarray, h: float, degree: int, every: bool = False) -> list[DrivenPart]:
+    """What a pulse drives, with its envelopes as polynomials on pieces of length h that begin at `times` after the pulse's start; every: also where they are 0."""
     found = []
     rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
     known: dict[Kind, np.ndarray] = {}
@@ -492,12 +500,20 @@ def _driven_parts(g: Generator, model: Model, p: Pulse, times: np.ndarray, h: fl
         follows = envelope if p.area_pi is not None else ("field" if kind == "field" else "intensity")
         height = p.peak_field(rabi, "field" if follows == "field" else "two_photon")
         c = known[kind].imag if part.endswith("_im") else known[kind].real
-        if c.any():
+        if every or c.any():
             found.append(DrivenPart(m, {}, height * c))
     return found
 
 
-def _timeline(g: Generator, model: Model, pulses: Sequence[Pulse], static: Matrix, jumps: Mapping[Channel, Matrix], period: float | None) -> Timeline:
+def _timeline(
+    g: Generator,
+    model: Model,
+    pulses: Sequence[Pulse],
+    static: Matrix,
+    jumps: Mapping[Channel, Matrix],
+    period: float | None,
+    like: Sequence[int] | None = None,
+) -> Timeline:
     """Cut the time axis where a pulse begins, ends or changes its formula. Times are exact fractions: a short pulse may come late."""
     rest = Stretch(0.0, math.inf, static, jumps)
     if not pulses:
@@ -505,13 +521,14 @@ def _timeline(g: Generator, model: Model, pulses: Sequence[Pulse], static: Matri
     end_of_period = Fraction(period) if period is not None else None
     # a pulse that outlasts the period lights its beginning, too
     begins = [(p, Fraction(p.start_ns) - (k * end_of_period if end_of_period is not None else 0)) for p in pulses for k in ((0, 1) if period else (0,))]
-    marks = {Fraction(0)} | ({end_of_period} if end_of_period is not None else set())
+    marks = [Fraction(0)] if end_of_period is None else [Fraction(0), end_of_period]
     for p, begin in begins:
-        marks |= {b for b in (begin + Fraction(t) for t in p.breaks_ns()) if b >= 0 and (end_of_period is None or b <= end_of_period)}
-    times = sorted(marks)
+        marks += [b for b in (begin + Fraction(t) for t in p.breaks_ns()) if b >= 0 and (end_of_period is None or b <= end_of_period)]
+    times = sorted(marks if like is not None else set(marks))
     stretches: list[Stretch] = []
     for i, t in enumerate(times):
-        now = [p for p in pulses if isinstance(p, Instant) and Fraction(p.start_ns) == t]
+        is_last = i + 1 == len(times) or times[i + 1] > t
+        now = [p for p in pulses if is_last and isinstance(p, Instant) and Fraction(p.start_ns) == t]
         if now:
             stretches.append(_kick(g, now, model))
         if i + 1 == len(times):
@@ -519,9 +536,10 @@ def _timeline(g: Generator, model: Model, pulses: Sequence[Pulse], static: Matri
         middle, duration = (t + times[i + 1]) / 2, float(times[i + 1] - t)
         active = [(p, float(t - begin)) for p, begin in begins if begin < middle < begin + Fraction(p.length_ns)]
         silent, emitting = static, dict(jumps)
-        varying = [(p, lead) for p, lead in active if not p.is_constant]
+        asked = like[len(stretches)] if like is not None and len(stretches) < len(like) else 0
+        varying = [(p, lead) for p, lead in active if asked or not p.is_constant]
         for p, lead in active:
-            if not p.is_constant:
+            if asked or not p.is_constant:
                 continue
             for m, light, c in _driven_parts(g, model, p, np.array([lead]), duration, 1):
                 silent = silent + c[0, 0] * m
@@ -530,11 +548,11 @@ def _timeline(g: Generator, model: Model, pulses: Sequence[Pulse], static: Matri
         if not varying:
             stretches.append(Stretch(float(t), duration, silent, emitting))
             continue
-        pieces = max(1, math.ceil(duration / min(p.longest_step_ns for p, _ in varying)))
+        pieces = asked or max(1, math.ceil(duration / min(p.longest_step_ns for p, _ in varying)))
         if pieces > TooManySteps.LIMIT:
             raise TooManySteps
         h = duration / pieces
-        driven = [part for p, lead in varying for part in _driven_parts(g, model, p, lead + h * np.arange(pieces), h, DEGREE)]
+        driven = [part for p, lead in varying for part in _driven_parts(g, model, p, lead + h * np.arange(pieces), h, DEGREE, like is not None)]
         stretches.append(Stretch(float(t), duration, silent, emitting, tuple(driven), np.full(pieces, h)))
     return Timeline(g, tuple(stretches), rest, period, True)
 

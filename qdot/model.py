@@ -93,6 +93,8 @@ class Cavity:
 
 def operator(matrix: Any, argument: str) -> sp.csr_array:
     """A square operator, from a QuTiP Qobj or any array, as a sparse complex matrix. Raises InputError if it is not square and finite."""
+    if isinstance(matrix, sp.csr_array) and matrix.dtype == complex and matrix.shape[0] == matrix.shape[1] and np.all(np.isfinite(matrix.data)):
+        return matrix
     m = matrix.full() if hasattr(matrix, "full") else matrix
     m = m if sp.issparse(m) else np.asarray(m, dtype=complex)
     if m.ndim != 2 or m.shape[0] != m.shape[1]:

@@ -67,6 +67,40 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
+class Explanation:
+    """How an experiment is calculated. `print` gives the table.
+
+    hilbert: states of the source (levels times number states); entries: unknowns of the linear system before reduction; kept: those that the
+    start reaches and a probe sees; is_positive: True where nothing off the diagonal of the generator is negative, so that every number is
+    accurate relative to itself; methods: {part of the calculation: method}; cut_off: what is cut, and how that is measured;
+    error_bounds: {quantity: bound} of what was calculated to tell.
+    """
+
+    picture: str
+    hilbert: int
+    entries: int
+    kept: int
+    is_positive: bool
+    methods: dict[str, str]
+    cut_off: str
+    error_bounds: dict[str, float]
+
+    def __str__(self) -> str:
+        accuracy = "every number relative to itself" if self.is_positive else "relative to the largest value of a curve"
+        rows = {
+            "picture": self.picture,
+            "states": f"{self.hilbert}",
+            "unknowns": f"{self.entries} before reduction, {self.kept} after",
+            "accuracy": accuracy,
+            **self.methods,
+            "cut-off": self.cut_off,
+            **{f"error bound of {k}": f"{v:.1e}" for k, v in self.error_bounds.items()},
+        }
+        width = max(map(len, rows))
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
+@dataclass(frozen=True, eq=False)
 class PhotonNumbers:
     """P(n) of one label in one window at one stage, and the figures read off it; `at(stage)` gives another stage.
 

@@ -95,10 +95,23 @@ def part_of(lengths: np.ndarray, polynomials: Sequence[np.ndarray], begin: float
     return lengths[inside] * (high - low), found
 
 
-class _System(NamedTuple):
-    """Everything that the steps need: csr arrays side by side (first the silent ones, then one for each axis), settings (reach, negligible, growth, least)."""
+class Compressed(NamedTuple):
+    """A matrix by compressed rows, and its number of columns."""
 
-    compressed: list[sp.csr_array]
+    starts: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    width: int
+
+    def matrix(self) -> sp.csr_array:
+        """The same for SciPy."""
+        return sp.csr_array((self.values, self.columns, self.starts), shape=(self.starts.size - 1, self.width))
+
+
+class _System(NamedTuple):
+    """Everything that the steps need: matrices side by side (first the silent ones, then one for each axis), settings (reach, negligible, growth, least)."""
+
+    compressed: list[Compressed]
     settings: np.ndarray
     norms: np.ndarray
     decay: np.ndarray
@@ -109,9 +122,16 @@ class _System(NamedTuple):
     is_positive: bool
 
 
-def _side_by_side(matrices: Sequence[Matrix], shifts: np.ndarray | None) -> sp.csr_array:
-    """(d, k d) csr of k matrices, each with a multiple of the identity added."""
+def _side_by_side(matrices: Sequence[Matrix], shifts: np.ndarray | None) -> Compressed:
+    """(d, k d) compressed rows of k matrices, each with a multiple of the identity added."""
     d = matrices[0].shape[0]
+    if all(isinstance(m, np.ndarray) for m in matrices):
+        beside = np.hstack(matrices)
+        for i in range(len(matrices) if shifts is not None else 0):
+            beside[np.arange(d), np.arange(d) + i * d] += shifts[i]  # type: ignore[index]
+        found_rows, found_columns = np.nonzero(beside)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(found_rows, minlength=d))])
+        return Compressed(starts, found_columns, beside[found_rows, found_columns], beside.shape[1])
     rows, columns, values = [], [], []
     for i, m in enumerate(matrices):
         r, c, v = entries(m)
@@ -124,7 +144,7 @@ def _side_by_side(matrices: Sequence[Matrix], shifts: np.ndarray | None) -> sp.c
             values.append(np.full(d, shifts[i]))
     whole = sp.coo_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(d, len(matrices) * d)).tocsr()
     whole.sort_indices()
-    return whole
+    return Compressed(whole.indptr, whole.indices, whole.data, whole.shape[1])
 
 
 def _norm(m: Matrix, shift: float) -> float:
@@ -150,17 +170,17 @@ def _compiled_steps(given: _System, x: np.ndarray) -> np.ndarray:
     silent, *gains = given.compressed
     d, n, m = x.shape
     terms, c1 = given.polynomials.shape[1:]
-    counts = np.array([g.nnz for g in gains], dtype=np.int64)
+    counts = np.array([g.values.size for g in gains], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]]) if gains else counts
     arrays = {
         "sizes": np.array([d, n, m, terms, len(gains), given.lengths.size, c1, ORDER, TooManySteps.LIMIT, given.is_positive], dtype=np.int64),
         "settings": given.settings,
-        "start": silent.indptr.astype(np.int32),
-        "column": silent.indices.astype(np.int32),
-        "value": silent.data.astype(float),
-        "gain_start": np.concatenate([g.indptr + o for g, o in zip(gains, offsets, strict=True)] or [np.zeros(1)]).astype(np.int32),
-        "gain_column": np.concatenate([g.indices for g in gains] or [np.zeros(1)]).astype(np.int32),
-        "gain_value": np.concatenate([g.data for g in gains] or [np.zeros(1)]).astype(float),
+        "start": silent.starts.astype(np.int32),
+        "column": silent.columns.astype(np.int32),
+        "value": np.ascontiguousarray(silent.values, dtype=float),
+        "gain_start": np.concatenate([g.starts + o for g, o in zip(gains, offsets, strict=True)] or [np.zeros(1)]).astype(np.int32),
+        "gain_column": np.concatenate([g.columns for g in gains] or [np.zeros(1)]).astype(np.int32),
+        "gain_value": np.concatenate([g.values for g in gains] or [np.zeros(1)]).astype(float),
         "next": np.ascontiguousarray(given.register.advance, dtype=float),
         "lengths": given.lengths,
         "polynomials": np.ascontiguousarray(given.polynomials),
@@ -179,7 +199,7 @@ def _compiled_steps(given: _System, x: np.ndarray) -> np.ndarray:
 
 def _steps(given: _System, x: np.ndarray) -> np.ndarray:
     """The same in NumPy."""
-    silent, *gains = given.compressed
+    silent, *gains = (c.matrix() for c in given.compressed)
     d, n, m = x.shape
     w, c1 = n * m, given.polynomials.shape[2]
     reach, negligible, growth, _ = given.settings

@@ -24,6 +24,8 @@ EXTENDED_LIMIT = 48
 """Up to this dimension a system that is not Metzler is exponentiated in extended precision."""
 NEAR = 30.0
 """Up to this many elementary steps the steady state is left in."""
+FIRST = 8.0
+"""Norm times time of the stretch that the compiled kernel steps through before squaring begins."""
 TERMS = 28
 """Terms of the series of the elementary step, whose norm is at most 1: 1/28! is far below round-off even for entries that start late."""
 STEPPED = 1000.0
@@ -257,8 +259,8 @@ def _squared(
         silent = silent if d <= EXTENDED_LIMIT else silent.astype(float)
     counted = [g.astype(silent.dtype) for g in gains]
     reach = float((np.abs(silent) + sum((np.abs(g) for g in counted), np.zeros((d, d)))).sum(axis=0).max())
-    doublings = max(0, math.ceil(math.log2(max(time * reach, 1e-300)))) + (1 if stretch < 1.0 else 0)
-    h = silent.dtype.type(time / 2.0**doublings)
+    is_stepped = kernel.is_compiled() and silent.dtype == float
+    doublings = max(0, math.ceil(math.log2(max(time * reach / (FIRST if is_stepped else 1.0), 1e-300)))) + (1 if stretch < 1.0 else 0)
 
     def settled(e: np.ndarray) -> np.ndarray:
         if kept is None:
@@ -266,16 +268,22 @@ def _squared(
         sums = np.einsum("m,i,mij->j", register.weight, kept, e)
         return e / np.where((kept == 1.0) & (sums > 0.0), sums, 1.0)
 
-    term = np.zeros((m, d, d), dtype=silent.dtype)
-    term[0] = np.eye(d)
-    total = term.copy()
-    for k in range(1, TERMS + m):
-        new = silent @ term
-        for g, step in zip(counted, register.advance, strict=True):
-            new += np.tensordot(step.T, g @ term, axes=1)
-        term = new * (h / k)
-        total += term
-    total = settled(total * np.exp(-shift * h))
+    if is_stepped:
+        step = drive_through(a, gains, [], np.array([time / 2.0**doublings]), register, register.start(np.eye(d)), trace, stretch)
+        total = np.ascontiguousarray(step.transpose(2, 0, 1))
+    else:
+        h = silent.dtype.type(time / 2.0**doublings)
+        term = np.zeros((m, d, d), dtype=silent.dtype)
+        term[0] = np.eye(d)
+        total = term.copy()
+        for k in range(1, TERMS + m):
+            new = silent @ term
+            for g, advance in zip(counted, register.advance, strict=True):
+                new += np.tensordot(advance.T, g @ term, axes=1)
+            term = new * (h / k)
+            total += term
+        total = total * np.exp(-shift * h)
+    total = settled(total)
     for _ in range(doublings):
         total = settled((_full(total, register) @ total.reshape(m * d, d)).reshape(m, d, d))
     return np.asarray((_full(total, register) @ x.transpose(2, 0, 1).reshape(m * d, n)).reshape(m, d, n).transpose(1, 2, 0), dtype=float)

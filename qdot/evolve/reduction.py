@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 Matrix: TypeAlias = "np.ndarray | sp.csr_array"
 DENSE_LIMIT = 96
@@ -22,9 +21,10 @@ def entries(m: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if isinstance(m, np.ndarray):
         rows, columns = np.nonzero(m)
         return rows, columns, m[rows, columns]
-    coo = m.tocoo()
-    live = coo.data != 0
-    return coo.row[live], coo.col[live], coo.data[live]
+    rows = np.repeat(np.arange(m.shape[0]), np.diff(m.indptr)) if m.format == "csr" else m.tocoo().row
+    columns, values = (m.indices, m.data) if m.format == "csr" else (m.tocoo().col, m.tocoo().data)
+    live = values != 0
+    return (rows, columns, values) if live.all() else (rows[live], columns[live], values[live])
 
 
 def gathered(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, d: int) -> Matrix:
@@ -101,12 +101,20 @@ def is_metzler(matrix: Matrix) -> bool:
     return bool(np.all(coo.data[coo.row != coo.col] >= 0.0))
 
 
+def _components(edges: Matrix, directed: bool) -> tuple[int, np.ndarray]:
+    """(number, (d,) label) of the strongly connected sets of indices, or of those that no edge joins."""
+    from scipy.sparse.csgraph import connected_components  # for larger systems only: not worth its time on import
+
+    count, label = connected_components(sp.csr_array(edges), directed=directed, connection="strong")
+    return int(count), label
+
+
 def closed_classes(edges: Matrix) -> list[np.ndarray]:
     """Strongly connected sets of indices that no edge leaves (edges[i, j] non-zero is j -> i)."""
     d = edges.shape[0]
     if isinstance(edges, np.ndarray) and d <= DENSE_LIMIT:
         return _closed_classes_of_few(edges)
-    count, label = connected_components(sp.csr_array(edges), directed=True, connection="strong")
+    count, label = _components(edges, directed=True)
     rows, columns, _ = entries(edges)
     is_left = np.zeros(count, dtype=bool)
     is_left[label[columns[label[rows] != label[columns]]]] = True
@@ -134,6 +142,6 @@ def _closed_classes_of_few(edges: np.ndarray) -> list[np.ndarray]:
 
 def separate_parts(edges: Matrix) -> list[np.ndarray]:
     """Sets of indices that no edge joins to each other, each increasing."""
-    count, label = connected_components(sp.csr_array(edges), directed=False)
+    count, label = _components(edges, directed=False)
     order = np.argsort(label, kind="stable")
     return np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]) if count else []

@@ -109,6 +109,25 @@ def powers(degrees: tuple[int, ...]) -> Register:
     return Register(up[:, :, :m] + np.eye(m), weight, np.array(_monomials(up[:, :, :m], shape)), shape, -1)
 
 
+@cache
+def with_slopes(register: Register, parameters: int) -> Register:
+    """The register times (1, d/dtheta_1, ..., d/dtheta_p), first order only: state b (1 + p) + q is state b differentiated by parameter q.
+
+    Axes: those of the register; then one for each parameter, by which d(silent) moves a state to its derivative; then, for each parameter in
+    turn, one for each axis of the register, by which d(what it counts) does both. Only what is not differentiated has weight.
+    """
+    nilpotent = np.zeros((parameters, 1 + parameters, 1 + parameters))
+    nilpotent[np.arange(parameters), 0, 1 + np.arange(parameters)] = 1.0
+    one = np.eye(1 + parameters)
+    advance = [np.kron(step, one) for step in register.advance]
+    advance += [np.kron(np.eye(register.size), to) for to in nilpotent]
+    advance += [np.kron(step, to) for to in nilpotent for step in register.advance]
+    m = register.size * (1 + parameters)
+    products = [np.kron(product, to) for product in register.products for to in (one, *nilpotent)]
+    weight = np.kron(register.weight, np.eye(1, 1 + parameters)[0])
+    return Register(np.array(advance).reshape(-1, m, m), weight, np.array(products), (*register.listed, 1 + parameters), register.moments)
+
+
 def _next(place: np.ndarray, axis: int, shape: tuple[int, ...], beyond: int) -> int:
     """Index of the state one further on an axis, or `beyond`."""
     moved = place.copy()

@@ -12,7 +12,6 @@ from typing import TypeAlias
 import numpy as np
 import scipy.linalg as sl
 import scipy.sparse as sp
-from scipy.sparse.linalg import splu
 
 from qdot.evolve.reduction import Matrix, closed_classes, dense, entries, is_metzler, pattern, restrict
 
@@ -133,8 +132,7 @@ def _null_vector(a: Matrix, trace: np.ndarray) -> np.ndarray:
         border = np.zeros(d)
         border[np.flatnonzero(trace)[0]] = scale  # one dense row keeps the factors sparse
         bordered = (rounded + sp.csr_array(border[:, None]) @ sp.csr_array(trace[None, :])).tocsc()
-        factor = splu(bordered)
-        forward, backward = factor.solve, lambda r: factor.solve(r, trans="T")
+        forward, backward = sparse_solvers(bordered)
         norm = float(abs(bordered).sum(axis=0).max())
     size = inverse_norm(forward, backward, d)
     if not np.isfinite(size) or size * norm > 0.05 / np.finfo(float).eps:
@@ -164,6 +162,14 @@ def dense_solvers(m: np.ndarray) -> tuple[Solve, Solve]:
         return solve(lu, pivots, r, trans=1)[0]
 
     return forward, backward
+
+
+def sparse_solvers(m: sp.csc_array) -> tuple[Solve, Solve]:
+    """The same of a sparse matrix. Raises RuntimeError if it is exactly singular."""
+    from scipy.sparse.linalg import splu  # for larger systems only: not worth its time on import
+
+    factor = splu(m)
+    return factor.solve, lambda r: factor.solve(r, trans="T")
 
 
 def inverse_norm(solve: Solve, solve_t: Solve, d: int) -> float:

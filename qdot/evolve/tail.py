@@ -8,50 +8,72 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import splu
 
 from qdot.evolve.reduction import Matrix, closed_classes, dense, entries, is_metzler, is_zero, pattern, reach
-from qdot.evolve.steady import DENSE_LIMIT, Extended, Solve, apply_extended, dense_solvers, inverse_norm, keeps_trace
+from qdot.evolve.steady import DENSE_LIMIT, Extended, Solve, apply_extended, dense_solvers, inverse_norm, keeps_trace, sparse_solvers
 
 
 class Endless(ArithmeticError):
     """The tail never ends: the part from which things can happen is never left."""
 
 
+class NoDerivative(ArithmeticError):
+    """The derivative does not exist, or cannot be told from what is known."""
+
+
+class Slope(NamedTuple):
+    """How a system changes with one parameter: derivatives of its silent part and of each of its gains."""
+
+    a: Matrix
+    gains: tuple[Matrix, ...]
+
+
 class TailRows(NamedTuple):
-    """exactly, at_least: (degrees + 1 along each axis, d) rows whose product with x is the probability of k more events, or of k or more."""
+    """exactly, at_least: (degrees + 1 along each axis, d) rows whose product with x is the probability of k more events, or of k or more.
+
+    slopes: (parameters, 2, degrees + 1 along each axis, d) derivatives of the two.
+    """
 
     exactly: np.ndarray
     at_least: np.ndarray
+    slopes: np.ndarray
 
 
-def tail_rows(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: Sequence[int]) -> TailRows:
+class TailPowers(NamedTuple):
+    """rows: (degrees + 1 along each axis, d) as in `tail_powers`; slopes: (parameters, degrees + 1 along each axis, d) their derivatives."""
+
+    rows: np.ndarray
+    slopes: np.ndarray
+
+
+def tail_rows(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: Sequence[int], slopes: Sequence[Slope] = ()) -> TailRows:
     """How many events are still to come; a + sum of gains keeps the trace. `at_least` has its meaning on one axis only.
 
-    Rows r_k with r_k A + sum_a r_{k - e_a} G_a = 0, r_0 the limit of trace e^{At}, or the trace itself for `at_least`.
-    Raises Endless if the part from which events can happen does not empty.
+    Rows r_k with r_k A + sum_a r_{k - e_a} G_a = 0, r_0 the limit of trace e^{At}, or the trace itself for `at_least`; their derivatives solve
+    the differentiated equations with the same factors. Raises Endless if the part from which events can happen does not empty, NoDerivative
+    if part of it is trapped for ever.
     """
     d = a.shape[0]
+    first = (0,) * len(degrees)
     exactly = np.zeros((*(n + 1 for n in degrees), d))
-    exactly[(0,) * len(degrees)] = trace
+    exactly[first] = trace
     at_least = exactly.copy()
-    live = _live(a, gains)
+    turned = np.zeros((len(slopes), 2, *exactly.shape))
+    live = _live(a, gains, slopes)
     if live is None:
-        return TailRows(exactly, at_least)
+        return TailRows(exactly, at_least, turned)
     loss = sum((trace @ g for g in gains), np.zeros(d))
     outside = np.where(live, 0.0, trace)
     solve, trapped = _solver(a, gains, trace, loss, live, outside @ a)
-    exactly[(0,) * len(degrees)] = outside
-    exactly[(0,) * len(degrees)][live] = solve((outside @ a)[live]) + (0.0 if trapped is None else trace[live] @ trapped)
-    for rows in (exactly, at_least):
-        for k in itertools.product(*(range(n + 1) for n in degrees)):
-            source = np.zeros(d)
-            for axis, g in enumerate(gains):
-                if k[axis]:
-                    source += rows[(*k[:axis], k[axis] - 1, *k[axis + 1 :])] @ g
-            if any(k):
-                rows[k][live] = solve(source[live])
-    return TailRows(exactly, at_least)
+    if trapped is not None and slopes:
+        raise NoDerivative
+    exactly[first] = outside
+    exactly[first][live] = solve((outside @ a)[live]) + (0.0 if trapped is None else trace[live] @ trapped)
+    for q, s in enumerate(slopes):
+        turned[(q, 0, *first)][live] = solve((exactly[first] @ s.a)[live])
+    for which, rows in enumerate((exactly, at_least)):
+        _climb(rows, turned[:, which], gains, live, solve, slopes)
+    return TailRows(exactly, at_least, turned)
 
 
 def tail_powers(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: Sequence[int]) -> np.ndarray:
@@ -59,33 +81,48 @@ def tail_powers(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: 
 
     a + sum of gains keeps the trace, and r_k (A + sum G) + sum_a r_{k - e_a} G_a = 0 with r_0 the trace. Raises Endless as `tail_rows` does.
     """
+    return tail_powers_and_slopes(a, gains, trace, degrees, ()).rows
+
+
+def tail_powers_and_slopes(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, degrees: Sequence[int], slopes: Sequence[Slope]) -> TailPowers:
+    """The same with derivatives. Raises Endless and NoDerivative as `tail_rows` does."""
     d = a.shape[0]
     rows = np.zeros((*(n + 1 for n in degrees), d))
     rows[(0,) * len(degrees)] = trace
-    live = _live(a, gains)
+    turned = np.zeros((len(slopes), *rows.shape))
+    live = _live(a, gains, slopes)
     if live is None:
-        return rows
+        return TailPowers(rows, turned)
     whole = sum(gains, a)
     outside = np.where(live, 0.0, trace)
-    solve, _ = _solver(whole, gains, trace, np.zeros(d), live, outside @ whole)
-    for k in itertools.product(*(range(n + 1) for n in degrees)):
-        source = np.zeros(d)
-        for axis, g in enumerate(gains):
-            if k[axis]:
-                source += rows[(*k[:axis], k[axis] - 1, *k[axis + 1 :])] @ g
-        if any(k):
-            rows[k][live] = solve(source[live])
-    return rows
+    solve, trapped = _solver(whole, gains, trace, np.zeros(d), live, outside @ whole)
+    if trapped is not None and slopes:
+        raise NoDerivative
+    _climb(rows, turned, gains, live, solve, [Slope(sum(s.gains, s.a), s.gains) for s in slopes])
+    return TailPowers(rows, turned)
 
 
-def _live(a: Matrix, gains: Sequence[Matrix]) -> np.ndarray | None:
-    """(d,) bool: from where an event can still happen; None if from nowhere."""
+def _climb(rows: np.ndarray, turned: np.ndarray, gains: Sequence[Matrix], live: np.ndarray, solve: Solve, slopes: Sequence[Slope]) -> None:
+    """Fill rows (degrees + 1, d) and their derivatives (parameters, degrees + 1, d) from those of no event upwards."""
+    for k in itertools.product(*(range(n) for n in rows.shape[:-1])):
+        if not any(k):
+            continue
+        before = [(axis, (*k[:axis], k[axis] - 1, *k[axis + 1 :])) for axis in range(len(gains)) if k[axis]]
+        rows[k][live] = solve(sum(rows[i] @ gains[axis] for axis, i in before)[live])
+        for s, of in zip(slopes, turned, strict=True):
+            source = rows[k] @ s.a + sum(of[i] @ gains[axis] + rows[i] @ s.gains[axis] for axis, i in before)
+            of[k][live] = solve(source[live])
+
+
+def _live(a: Matrix, gains: Sequence[Matrix], slopes: Sequence[Slope] = ()) -> np.ndarray | None:
+    """(d,) bool: from where an event can happen, now or as soon as a parameter moves; None if from nowhere."""
     sources = np.zeros(a.shape[0], dtype=bool)
-    for g in gains:
+    counted = [*gains, *(g for s in slopes for g in s.gains)]
+    for g in counted:
         sources[entries(g)[1]] = True
     if not sources.any():
         return None
-    edges = pattern([a, *gains]).T
+    edges = pattern([a, *counted, *(s.a for s in slopes)]).T
     return reach(edges if isinstance(edges, np.ndarray) else edges.tocsr(), sources)
 
 
@@ -143,10 +180,9 @@ def _refined_solver(exact: Extended) -> tuple[Solve, np.ndarray | None]:
     else:
         block = sp.csc_array(exact.astype(float))
         try:
-            factor = splu(block)
+            forward, backward = sparse_solvers(block)
         except RuntimeError:
             raise Endless from None
-        forward, backward = factor.solve, lambda r: factor.solve(r, trans="T")
         norm = float(abs(block).sum(axis=0).max())
     if not inverse_norm(forward, backward, d) * norm < 0.05 / np.finfo(float).eps:
         if d > DENSE_LIMIT:

@@ -38,6 +38,13 @@ class SteadyLight:
     names: tuple[str, ...]
     stretches: tuple[float, ...]
 
+    @property
+    def methods(self) -> dict[str, str]:
+        """{part of the calculation: how it is done}."""
+        positive = isinstance(self.generators, np.ndarray) and is_metzler_all(self.generators)
+        steady = "elimination without subtraction" if positive else "LU, refined with residuals in extended precision"
+        return {"steady state": steady, "delays": self.flows[0].method}
+
     def populations(self) -> np.ndarray:
         """(B, number of levels) steady-state populations, light traced out."""
         return self.state @ self.levels.T

@@ -25,6 +25,8 @@ from qdot.evolve import (
     dense,
     drive_through,
     fixed_point,
+    is_compiled,
+    is_metzler,
     is_zero,
     joint_numbers,
     nothing_counted,
@@ -90,6 +92,24 @@ class PulsedLight:
         """The levels, in the order of `populations`."""
         return self.timeline.generator.model.levels
 
+    @property
+    def methods(self) -> dict[str, str]:
+        """{part of the calculation: how it is done}."""
+        steps = "compiled kernel" if is_compiled() else "NumPy"
+        found = {}
+        for s in self.timeline.stretches:
+            if s.is_instant:
+                found[f"at {s.start_ns:g} ns"] = "exponential of all doses and areas"
+            elif s.pieces_ns is not None:
+                found[f"{s.start_ns:g} to {s.end_ns:g} ns"] = f"Taylor series to round-off on at least {s.pieces_ns.size} steps, {steps}"
+            else:
+                found[f"{s.start_ns:g} to {s.end_ns:g} ns"] = "exponential, by squaring or by Taylor steps, whichever is cheaper"
+        if self.period_map is None:
+            found["afterwards"] = "linear solves to infinite time"
+        else:
+            found["period"] = "fixed point of the one-period map"
+        return found
+
     def populations(self) -> np.ndarray:
         """(number of levels,) populations at the start, light traced out."""
         return self.timeline.generator.levels[:, self.keep] @ self.state
@@ -142,18 +162,21 @@ class PulsedLight:
         return found
 
     def correlations(self, light: Light, count: int) -> np.ndarray:
-        """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train, over its squared mean."""
+        """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train, over its squared mean; nan where it is dark."""
         if self.period_map is None:
             raise bad("correlations from pulse to pulse", "be asked of a train", "a single pulse", "give the drive a period_ns")
         d = self.state.size
-        moments = self.moments((light,), (2,))
-        slope = self._through_all((light,), powers((1,)), np.eye(d))[:, :, 1]
-        values = [moments[2]]
+        derivatives = self._through_all((light,), powers((2,)), np.eye(d))
+        slope = derivatives[:, :, 1]
         row, after = self.trace @ slope, slope @ self.state
+        mean = float(self.trace @ after)
+        if mean <= 0.0:
+            return np.full(count + 1, np.nan)
+        values = [2.0 * (self.trace @ derivatives[:, :, 2] @ self.state)]
         for _ in range(count):
             values.append(row @ after)
             after = self.period_map @ after
-        return np.array(values) / moments[1] ** 2
+        return np.array(values) / mean**2
 
     def profile(self, light: Light, times: np.ndarray) -> np.ndarray:
         """(n,) flux in 1/ns at times (n,) >= 0 from the start of the period (up to its end) or of the single pulse."""
@@ -245,8 +268,8 @@ def _through(
         return drive_through(a, gains, terms, lengths, register, x, trace, stretch)
     # Undriven, coherences often part company with populations: each part by itself is smaller, and populations alone are Metzler.
     time = 1.0 if s.is_instant else end - begin
-    parts = separate_parts(pattern([a, *gains]))
-    if len(parts) == 1:
+    parts = [] if is_metzler(a) else separate_parts(pattern([a, *gains]))
+    if len(parts) <= 1:
         return carry(a, gains, register, time, x, trace, stretch)
     after = np.zeros(x.shape)
     for part in parts:
