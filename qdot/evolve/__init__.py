@@ -9,9 +9,10 @@ from qdot.evolve.driven import Driven, TooManySteps, drive_through, part_of
 from qdot.evolve.exponential import Exponential, Flow, carry
 from qdot.evolve.kernel import is_compiled
 from qdot.evolve.reduction import Matrix, closed_classes, dense, is_metzler, is_zero, pattern, reach, relevant, restrict, separate_parts
-from qdot.evolve.register import Register, joint_numbers, nothing_counted, numbers, powers
+from qdot.evolve.register import Register, joint_numbers, nothing_counted, numbers, powers, with_slopes
 from qdot.evolve.steady import NotUnique, fixed_point, steady_state
-from qdot.evolve.tail import Endless, tail_powers, tail_rows
+from qdot.evolve.tail import Endless, NoDerivative, tail_powers, tail_powers_and_slopes, tail_rows
+from qdot.evolve.tangent import TangentFlow, derivative, steady_slopes
 
 __all__ = [
     "Driven",
@@ -19,12 +20,15 @@ __all__ = [
     "Exponential",
     "Flow",
     "Matrix",
+    "NoDerivative",
     "NotUnique",
     "Register",
+    "TangentFlow",
     "TooManySteps",
     "carry",
     "closed_classes",
     "dense",
+    "derivative",
     "drive_through",
     "fixed_point",
     "is_compiled",
@@ -40,7 +44,10 @@ __all__ = [
     "relevant",
     "restrict",
     "separate_parts",
+    "steady_slopes",
     "steady_state",
     "tail_powers",
+    "tail_powers_and_slopes",
     "tail_rows",
+    "with_slopes",
 ]

@@ -26,6 +26,8 @@ STEP = 2.0**-7
 """First step of differences, relative to the parameter (to 1 where that is 0)."""
 FINE = 1e-11
 """Differences of entries are taken with other steps until their error, over the largest entry of the same matrix, is below this."""
+ENOUGH = 1e-9
+"""Where no step reaches that, this is enough not to try differences on the other side."""
 COARSE = 1e-6
 """Above this there is taken to be no derivative."""
 DOUBLE = 1e4
@@ -54,21 +56,18 @@ def derivative(evaluate: Callable[[float], Entries | None], at: float) -> dict[H
         return known[value]
 
     best: _Slopes | None = None
-    size = abs(at) if at != 0.0 else 1.0
+    h = first = STEP * (abs(at) if at != 0.0 else 1.0)
     for side in (0, 1, -1):
-        h = STEP * size
-        for _ in range(4):
+        h = max(h, first)
+        for _ in range(5):
             found = _differences(sample, at, h, side)
             if found is None:
                 break
             best = found if best is None else best.with_better(found)
-            error, is_rounded = best.error(), found.is_rounded()
-            if error <= FINE:
+            if best.error() <= FINE:
                 return best.matrices()
-            h = h * (16.0 if is_rounded else 0.25)
-            if is_rounded and side == 0 and 4.0 * h > 0.5 * size:
-                break  # larger steps only away from a bound
-        if best is not None and best.error() <= (FINE if side == 0 else COARSE):
+            h = h * (16.0 if found.is_rounded() else 0.25)
+        if best is not None and best.error() <= ENOUGH:
             return best.matrices()
     if best is None or best.error() > COARSE:
         raise NoDerivative
