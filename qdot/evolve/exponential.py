@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -40,14 +40,16 @@ WORST_EIGENVECTORS = 1e6
 class Exponential:
     """e^{A h 2^k} for k = 0, 1, 2, ... of a stack of dense generators, made on demand by squaring.
 
-    matrix: (..., d, d), already shifted by `shift` (...) on its diagonal; step: h, one for all; trace: (d,) of zeros and ones or None.
+    matrix: (..., d, d), already shifted by `shift` (...) on its diagonal; step: h, one for all; trace: (d,) of zeros and ones or None;
+    squares, made: what has been squared so far, here one by one or by the compiled kernel.
     """
 
     matrix: np.ndarray
     shift: np.ndarray
     step: float
     trace: np.ndarray | None
-    squares: list[np.ndarray]
+    squares: list[np.ndarray] = field(default_factory=list)
+    made: list[np.ndarray] = field(default_factory=list)
 
     @staticmethod
     def of(a: np.ndarray, trace: np.ndarray | None = None, steady: np.ndarray | None = None, stretch: float = 1.0) -> Exponential:
@@ -70,7 +72,7 @@ class Exponential:
                 m = m.astype(float)
             reach = float(np.abs(m).sum(axis=-2).max(initial=0.0))
         power = math.floor(-math.log2(max(reach, 1e-300))) - (1 if stretch < 1.0 else 0)
-        return Exponential(m, shift, 2.0 ** min(power, 900), kept, [])
+        return Exponential(m, shift, 2.0 ** min(power, 900), kept)
 
     def series(self, y: np.ndarray) -> np.ndarray:
         """(..., d, TERMS) Taylor series of e^{A h s} y in s, without the factor of the shift, for y (..., d)."""
@@ -112,13 +114,26 @@ class Exponential:
             return np.asarray(row @ self.act(y, times))
         steps = times / self.step
         levels = math.frexp(float(np.floor(steps.max(initial=0.0))))[1]
-        terms, rows = np.ascontiguousarray(self.series(y)), np.ascontiguousarray(row, dtype=float)
-        squares = np.array([self.square(k) for k in range(levels)])
+        terms, rows = np.ascontiguousarray(np.swapaxes(self.series(y), -1, -2)), np.ascontiguousarray(row, dtype=float)
+        squares = self._compiled_squares(levels)
         fall = np.ascontiguousarray(self.step * np.broadcast_to(self.shift, y.shape[:-1]))
         found = np.empty((*row.shape[:-1], times.size))
         sizes = np.array([y.size // d, d, times.size, levels, TERMS, row.shape[-2]], dtype=np.int64)
         library.squares_along(*(v.ctypes.data for v in (sizes, terms, squares, fall, steps, rows, found)))
         return found
+
+    def _compiled_squares(self, levels: int) -> np.ndarray:
+        """(levels, ..., d, d) of `square` by the compiled kernel; kept for further calls that need no more of them."""
+        if not self.made or self.made[0].shape[0] < levels:
+            library, d = kernel.library(), self.matrix.shape[-1]
+            fall = np.ascontiguousarray(self.step * np.broadcast_to(self.shift, self.matrix.shape[:-2]))
+            kept = np.zeros(d) if self.trace is None else np.ascontiguousarray(self.trace, dtype=float)
+            sizes = np.array([self.matrix.size // d**2, d, levels, TERMS], dtype=np.int64)
+            made = np.empty((levels, *self.matrix.shape))
+            given = (sizes, np.ascontiguousarray(self.matrix), np.array([self.step]), fall, kept, made)
+            library.squares_of(*(v.ctypes.data for v in given))  # type: ignore[union-attr]
+            self.made[:] = [made]
+        return self.made[0]
 
     def act(self, y: np.ndarray, times: np.ndarray) -> np.ndarray:
         """(..., d, n) e^{A t_i} y for y (..., d) and times (n,)."""

@@ -7,7 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 """Of the arguments that the kernel takes; a library left over from another version is not called."""
 
 
@@ -24,6 +24,7 @@ def library() -> ctypes.CDLL | None:
         found.taylor_through.restype = ctypes.c_longlong
         found.taylor_through.argtypes = [ctypes.c_void_p] * 17
         found.squares_along.argtypes = [ctypes.c_void_p] * 7
+        found.squares_of.argtypes = [ctypes.c_void_p] * 6
     except (OSError, AttributeError):
         return None
     return found

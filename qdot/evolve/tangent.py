@@ -42,10 +42,11 @@ Entries = Mapping[Hashable, Matrix]
 # ------------------------------------------------------------------------------------------------------------- entries
 
 
-def derivative(evaluate: Callable[[float], Entries | None], at: float) -> dict[Hashable, Matrix]:
+def derivative(evaluate: Callable[[float], Entries | None], at: float, products: Callable[[Hashable], bool]) -> dict[Hashable, Matrix]:
     """Derivatives at `at` of all entries that evaluate gives, central or one-sided; names with no entry that changes are left out.
 
-    evaluate: entries at a value, None where there are none to compare. What is missing in one of them is zero there.
+    evaluate: entries at a value, None where there are none to compare. What is missing in one of them is zero there. products: names whose
+    entries are products of what varies, so that changes within round-off are none; in sums they may be small beside something else.
     Raises NoDerivative where no differences of 4 or 8 steps settle.
     """
     known: dict[float, Entries | None] = {}
@@ -64,12 +65,12 @@ def derivative(evaluate: Callable[[float], Entries | None], at: float) -> dict[H
             if found is None:
                 break
             best = found if best is None else best.with_better(found)
-            if best.error() <= FINE:
+            if best.error(products) <= FINE:
                 return best.matrices()
             h = h * (16.0 if found.is_rounded() else 0.25)
-        if best is not None and best.error() <= ENOUGH:
+        if best is not None and best.error(products) <= ENOUGH:
             return best.matrices()
-    if best is None or best.error() > COARSE:
+    if best is None or best.error(lambda _: True) > COARSE:
         raise NoDerivative
     return best.matrices()
 
@@ -84,9 +85,14 @@ class _Slopes:
     cut: dict[Hashable, np.ndarray]
     rounded: dict[Hashable, np.ndarray]
 
-    def error(self) -> float:
-        """Largest error over the largest value of the same name."""
-        return max((float((self.cut[k] + self.rounded[k]).max()) / max(float(np.abs(v).max()), 1e-300) for k, v in self.values.items() if v.any()), default=0.0)
+    def error(self, products: Callable[[Hashable], bool]) -> float:
+        """Largest error over the largest value of the same name; names with changes within round-off count unless they are products."""
+        found = 0.0
+        for k, v in self.values.items():
+            size, error, least = float(np.abs(v).max()), float((self.cut[k] + self.rounded[k]).max()), float(self.rounded[k].max())
+            if error > 0.0 and not (products(k) and max(size, error) <= 16.0 * least):
+                found = max(found, error / max(size, 1e-300))
+        return found
 
     def is_rounded(self) -> bool:
         """True if round-off, not truncation, limits the worst value."""

@@ -102,7 +102,7 @@ static double largest(whole n, const double *x)
 }
 
 /* Raised with every change of the arguments, so that a library left over from another version is not called. */
-whole taylor_version(void) { return 2; }
+whole taylor_version(void) { return 3; }
 
 /* Returns the number of steps taken, or -1 where `limit` does not suffice. sizes: d, n, m, terms, axes, pieces, degree + 1, order, limit, positive.
  * settings: reach, negligible, growth, least. work: (order + 1 + 1 + terms + axes + 1) d w + 4 w + terms (degree + 1). */
@@ -223,36 +223,83 @@ whole taylor_through(const whole *sizes, const double *settings, const int *star
     return taken;
 }
 
-/* rows e^{A t_i} y for a stack of matrices, from the series of an elementary step and the squares of its exponential.
- * sizes: stack, d, times, squares, terms, rows. terms: (stack, d, terms); squares: (squares, stack, d, d); fall: (stack) exponent of one step;
- * steps: (times) number of steps; rows: (stack, rows, d); found: (stack, rows, times). d is at most 64. */
-void squares_along(const whole *sizes, const double *terms, const double *squares, const double *fall, const double *steps, const double *rows,
-                   double *found)
+/* e^{A h 2^k}, k = 0 .. levels - 1, of a stack of matrices by series and squaring, as `Exponential.square` does.
+ * sizes: stack, d, levels, terms. matrix: (stack, d, d) with the shift on its diagonal; fall: (stack) exponent of one step; kept: (d), 1 where a
+ * column is brought back to its sum over the rows with kept = 1, or all 0. squares: (levels, stack, d, d). d is at most 64. */
+void squares_of(const whole *sizes, const double *matrix, const double *step, const double *fall, const double *kept, double *squares)
 {
-    const whole stack = sizes[0], d = sizes[1], times = sizes[2], levels = sizes[3], order = sizes[4], count = sizes[5];
+    const whole stack = sizes[0], d = sizes[1], levels = sizes[2], terms = sizes[3], size = d * d;
+    double term[64 * 64], next[64 * 64];
+    for (whole b = 0; b < stack && levels > 0; b++) {
+        const double *a = matrix + b * size;
+        double *e = squares + b * size;
+        for (whole i = 0; i < size; i++) e[i] = term[i] = i % (d + 1) == 0 ? 1.0 : 0.0;
+        for (whole k = 1; k < terms; k++) {
+            for (whole p = 0; p < d; p++)
+                for (whole q = 0; q < d; q++) {
+                    double sum = 0.0;
+                    for (whole r = 0; r < d; r++) sum += term[p * d + r] * a[r * d + q];
+                    next[p * d + q] = sum * (*step / (double)k);
+                }
+            memcpy(term, next, (size_t)size * sizeof(double));
+            for (whole i = 0; i < size; i++) e[i] += term[i];
+        }
+        const double factor = exp(-fall[b]);
+        for (whole i = 0; i < size; i++) e[i] *= factor;
+        for (whole k = 0; k < levels; k++) {
+            double *now = squares + (k * stack + b) * size;
+            if (k > 0) {
+                const double *half = squares + ((k - 1) * stack + b) * size;
+                for (whole p = 0; p < d; p++)
+                    for (whole q = 0; q < d; q++) {
+                        double sum = 0.0;
+                        for (whole r = 0; r < d; r++) sum += half[p * d + r] * half[r * d + q];
+                        now[p * d + q] = sum;
+                    }
+            }
+            for (whole q = 0; q < d; q++) {
+                double sum = 0.0;
+                for (whole p = 0; p < d; p++) sum += kept[p] * now[p * d + q];
+                if (kept[q] == 1.0)
+                    for (whole p = 0; p < d; p++) now[p * d + q] /= sum;
+            }
+        }
+    }
+}
+
+/* One stack of `squares_along`; with d known to the compiler the loops over it unroll. */
+static inline __attribute__((always_inline)) void follow(const whole d, const whole *sizes, const double *terms, const double *squares,
+                                                         const double *fall, const double *steps, const double *rows, double *found)
+{
+    const whole stack = sizes[0], times = sizes[2], levels = sizes[3], order = sizes[4], count = sizes[5];
     double x[64], y[64];
     for (whole b = 0; b < stack; b++)
         for (whole i = 0; i < times; i++) {
             const double done = floor(steps[i]), part = steps[i] - done, factor = exp(-fall[b] * part);
             double left = done;
-            for (whole q = 0; q < d; q++) {
-                const double *c = terms + (b * d + q) * order;
-                double sum = 0.0;
-                for (whole k = order - 1; k >= 0; k--) sum = sum * part + c[k];
-                x[q] = sum * factor;
+            unsigned long long bits = levels <= 62 ? (unsigned long long)done : 0;
+            for (whole q = 0; q < d; q++) x[q] = terms[(b * order + order - 1) * d + q];
+            for (whole k = order - 2; k >= 0; k--) {
+                const double *c = terms + (b * order + k) * d;
+                for (whole q = 0; q < d; q++) x[q] = x[q] * part + c[q];
             }
-            for (whole k = 0; k < levels && left > 0.0; k++) {
-                const double half = floor(left * 0.5);
-                if (left != 2.0 * half) {
-                    const double *e = squares + (k * stack + b) * d * d;
-                    for (whole p = 0; p < d; p++) {
-                        double sum = 0.0;
-                        for (whole q = 0; q < d; q++) sum += e[p * d + q] * x[q];
-                        y[p] = sum;
-                    }
-                    memcpy(x, y, (size_t)d * sizeof(double));
+            for (whole q = 0; q < d; q++) x[q] *= factor;
+            for (whole k = 0; k < levels; k++) {
+                int is_odd = (int)(bits & 1);
+                bits >>= 1;
+                if (levels > 62) {
+                    const double half = floor(left * 0.5);
+                    is_odd = left != 2.0 * half;
+                    left = half;
                 }
-                left = half;
+                if (!is_odd) continue;
+                const double *e = squares + (k * stack + b) * d * d;
+                for (whole p = 0; p < d; p++) {
+                    double sum = 0.0;
+                    for (whole q = 0; q < d; q++) sum += e[p * d + q] * x[q];
+                    y[p] = sum;
+                }
+                for (whole p = 0; p < d; p++) x[p] = y[p];
             }
             for (whole r = 0; r < count; r++) {
                 double sum = 0.0;
@@ -260,4 +307,18 @@ void squares_along(const whole *sizes, const double *terms, const double *square
                 found[(b * count + r) * times + i] = sum;
             }
         }
+}
+
+/* rows e^{A t_i} y for a stack of matrices, from the series of an elementary step and the squares of its exponential.
+ * sizes: stack, d, times, squares, terms, rows. terms: (stack, terms, d); squares: (squares, stack, d, d); fall: (stack) exponent of one step;
+ * steps: (times) number of steps; rows: (stack, rows, d); found: (stack, rows, times). d is at most 64. */
+void squares_along(const whole *sizes, const double *terms, const double *squares, const double *fall, const double *steps, const double *rows,
+                   double *found)
+{
+#define OF(n) case n: follow(n, sizes, terms, squares, fall, steps, rows, found); break;
+    switch (sizes[1]) {
+        OF(1) OF(2) OF(3) OF(4) OF(5) OF(6) OF(7) OF(8)
+        default: follow(sizes[1], sizes, terms, squares, fall, steps, rows, found);
+    }
+#undef OF
 }
