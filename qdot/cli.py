@@ -94,6 +94,7 @@ def _run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A scenario file (TOML).", show_default=False)],
     as_json: AsJson = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the JSON document to this file too.", show_default=False)] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say how it is calculated: size before and after reduction, methods, cut-offs.")] = False,
 ) -> None:
     """Compute what a scenario file asks for."""
     from qdot import scenario
@@ -101,9 +102,17 @@ def _run(
     asked = scenario.load(file)
     with _busy(f"computing {file.name}"):
         result = scenario.run(asked)
+        report = asked.experiment().explain() if explain else None
+    if report is not None:
+        result["explain"] = dataclasses.asdict(report)
     if out is not None:
         _write(out, _as_json(result) + "\n")
-    _print(_as_json(result) if as_json else _tables(_scenario_tables(result)))
+    if as_json:
+        _print(_as_json(result))
+        return
+    _print(_tables(_scenario_tables({k: v for k, v in result.items() if k != "explain"})))
+    if report is not None:
+        _print(str(report))
 
 
 @app.command("reproduce")

@@ -271,7 +271,8 @@ class Experiment:
             " or ".join("{" + ", ".join(n) + "}" for n in names) if names else "more than one state (a superposition is trapped, or a rate is too slow to tell)"
         )
         remedy = "add the missing transition, remove one branch or choose another start"
-        return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}", remedy)
+        kept = ", each of which keeps the population that it once has" if names else ""
+        return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}{kept}", remedy)
 
     def _measure(self, runs: Repeats[Any], what: str, scale: float = 0.0, checked: bool = True) -> tuple[np.ndarray, float]:
         """(values, bound) of one quantity; raises InputError where the error is above the tolerance.

@@ -561,3 +561,18 @@ def test_arguments_of_a_fit_that_contradict_each_other_are_refused(options: list
     printed = capsys.readouterr()
     assert printed.out == ""
     assert said in printed.err
+
+
+def test_run_can_explain_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(CW)
+    assert cli.main(["run", str(path)]) == 0
+    plain = capsys.readouterr().out
+    assert cli.main(["run", str(path), "--explain"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(plain)
+    assert " before reduction, " in told
+    assert cli.main(["run", str(path), "--explain", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)["explain"]
+    assert report["kept"] <= report["entries"]
+    assert set(report["methods"]) == {"steady state", "delays"}

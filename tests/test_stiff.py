@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+import scipy.linalg as sl
 from flint import arb, arb_mat, ctx
 
 import qdot
+from qdot.evolve import Flow
 from qdot.model import Jump, Model
 
 Rates = Sequence[tuple[str, str, float] | tuple[str, str, float, str]]
@@ -127,3 +129,17 @@ def test_benchmark_sweep_entry_by_entry(p: float) -> None:
     exp = experiment("G D X XX", benchmark(p))
     for first in ("X", "XX"):
         np.testing.assert_allclose(exp.g2(tau, first, "X").value, exact_g2("G D X XX", benchmark(p), tau, [first], ["X"]), rtol=1e-11)
+
+
+def test_a_defective_generator_is_followed_without_its_eigenvectors() -> None:
+    """A chain of 60 equal decays is one Jordan block; turned by an orthogonal matrix that keeps the trace it is no rate model any more."""
+    n, rng = 60, np.random.default_rng(0)
+    chain = np.diag(-np.r_[0.0, np.ones(n - 1)]) + np.diag(np.ones(n - 1), 1)
+    basis = sl.qr(np.c_[np.ones(n), rng.normal(size=(n, n - 1))])[0]
+    turn = basis @ sl.block_diag(1.0, sl.qr(rng.normal(size=(n - 1, n - 1)))[0]) @ basis.T
+    flow = Flow(turn @ chain @ turn.T, np.ones(n), turn[:, 0])
+    assert "squaring" in flow.method
+    times = np.array([0.1, 1.0, 10.0, 100.0, 1e4])
+    found = turn.T @ flow.along(np.eye(n), turn[:, -1], times)
+    for k, t in enumerate(times):
+        np.testing.assert_allclose(found[:, k], sl.expm(chain * t)[:, -1], rtol=0, atol=1e-12)
