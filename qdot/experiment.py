@@ -40,6 +40,19 @@ LARGE = 1000
 CORES = min(4, os.cpu_count() or 1)
 
 
+FIGURES: Mapping[str, Callable[[Counts], float]] = {
+    "mean_photons": lambda c: c.moments[1],
+    "g2_zero": lambda c: c.moments[2] / c.moments[1] ** 2,
+    "g3_zero": lambda c: c.moments[3] / c.moments[1] ** 3,
+    "photon_fraction_in_pairs": lambda c: 2 * c.probabilities[2] / c.moments[1],
+    "event_fraction_of_pairs": lambda c: c.probabilities[2] / c.at_least[1],
+    "pair_efficiency": lambda c: c.probabilities[2],
+    "pair_coincidence_efficiency": lambda c: c.moments[2] / 2,
+    "pair_share_of_multiphotons": lambda c: c.probabilities[2] / c.at_least[2],
+}
+"""What is read off photon numbers."""
+
+
 @runtime_checkable
 class Source(Protocol):
     """Anything that can say what it is made of."""
@@ -274,36 +287,45 @@ class Experiment:
         kept = ", each of which keeps the population that it once has" if names else ""
         return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}{kept}", remedy)
 
-    def _measure(self, runs: Repeats[Any], what: str, scale: float = 0.0, checked: bool = True) -> tuple[np.ndarray, float]:
+    def _measure(self, runs: Repeats[Any], what: str, checked: bool = True) -> tuple[np.ndarray, float]:
         """(values, bound) of one quantity; raises InputError where the error is above the tolerance.
 
         The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
-        applies to the error over the largest value of the curve, or `scale` where that is larger.
+        applies to the error over the largest value of the curve.
         """
         runs = runs.map(lambda v: np.atleast_1d(np.asarray(v, dtype=float)))
+        floor = np.maximum(np.abs(runs.given), self.atol)
+        unit = np.full(floor.shape, floor.max(initial=0.0)) if self.timeline.generator.picture == "lindblad" else floor
+        value, bounds = self._bounded(runs, unit, [what], np.full(1, checked))
+        return value, float(bounds.max(initial=0.0))
+
+    def _measure_each(self, runs: Repeats[np.ndarray], names: Sequence[str], scale: np.ndarray, checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(values, bounds) of several figures (n,), each for itself; in the Lindblad picture relative to `scale` (n,) where they are smaller."""
+        unit = np.maximum(np.abs(runs.given), self.atol)
+        if self.timeline.generator.picture == "lindblad":
+            unit = np.maximum(unit, scale)
+        return self._bounded(runs, unit, names, checked)
+
+    def _bounded(self, runs: Repeats[np.ndarray], unit: np.ndarray, names: Sequence[str], checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(values, bounds entry by entry), the tolerance applied to errors over `unit`; names: of each entry, or one for all."""
         value = runs.given
         if not np.all(np.isfinite(value)):
+            what = names[int(np.argmin(np.isfinite(value))) if len(names) > 1 else 0]
             raise bad(what, "be finite", "an overflow", "check rates, delays and powers: some are too large or too small to calculate with")
-        floor = np.maximum(np.abs(value), self.atol)
-        unit: np.ndarray | float = floor
-        if self.timeline.generator.picture == "lindblad":
-            unit = max(float(np.max(floor, initial=0.0)), scale)
-
-        def asked(error: np.ndarray) -> float:
-            return float(np.max(error / unit, initial=0.0))
-
-        numeric, cut = errors(runs, lambda error: asked(error) <= self.rtol)
-        bound = float(np.max((numeric + cut) / floor + FLOOR, initial=0.0))
-        if checked and not asked(numeric + cut) <= self.rtol:
-            error = asked(numeric + cut)
-            if asked(cut) > 0.5 * error:
+        held = np.broadcast_to(checked, value.shape)
+        numeric, cut = errors(runs, lambda error: bool(np.all((error <= self.rtol * unit)[held])))
+        asked = np.where(held, (numeric + cut) / unit, 0.0)
+        if not np.all(asked <= self.rtol):
+            worst = np.unravel_index(int(np.argmax(asked)), asked.shape)
+            what, error = names[int(worst[0]) if len(names) > 1 else 0], float(asked[worst])
+            if cut[worst] > 0.5 * (numeric + cut)[worst]:
                 must, got = f"be large enough for a relative error of rtol = {self.rtol:g}", f"error {error:.2g}"
                 if not self.model.cavities:
                     raise bad(f"the cut-off of {type(self.source).__name__} ({what})", must, got, "raise its largest number (max_pairs) or rtol")
                 focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
                 raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
             raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {error:.2g}", "raise rtol")
-        return value, bound
+        return value, (numeric + cut) / np.maximum(np.abs(value), self.atol) + FLOOR
 
     # -------------------------------------------------------------------------------------------------------- continuous
 
@@ -468,24 +490,13 @@ class Experiment:
         if not any(light.values()) or not counts.given.moments[1] > 0.0:
             raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check drive, start state and collection")
         probabilities, bound = self._measure(counts.map(lambda c: c.probabilities[: top + 1]), f"P(n) of {label}")
-        bounds = {"photon_numbers": bound}
-        figures: dict[str, float] = {}
-
-        def keep(name: str, figure: Callable[[Counts], float], scale: float = 0.0, checked: bool = True) -> None:
-            measured, bounds[name] = self._measure(counts.map(figure), f"{name} of {label}", scale, checked)
-            figures[name] = float(measured[0])
-
-        keep("mean_photons", lambda c: c.moments[1])
-        keep("g2_zero", lambda c: c.moments[2] / c.moments[1] ** 2, scale=1.0)
-        keep("g3_zero", lambda c: c.moments[3] / c.moments[1] ** 3, scale=1.0)
-        keep("photon_fraction_in_pairs", lambda c: 2 * c.probabilities[2] / c.moments[1], scale=1.0)
-        keep("event_fraction_of_pairs", lambda c: c.probabilities[2] / c.at_least[1], scale=1.0)
-        keep("pair_efficiency", lambda c: c.probabilities[2], scale=1.0)
-        keep("pair_coincidence_efficiency", lambda c: c.moments[2] / 2, scale=1.0)
-        if counts.given.at_least[2] > 0.0:
-            keep("pair_share_of_multiphotons", lambda c: c.probabilities[2] / c.at_least[2], checked=False)
-        else:
-            figures["pair_share_of_multiphotons"] = float("nan")
+        names = [name for name in FIGURES if name != "pair_share_of_multiphotons" or counts.given.at_least[2] > 0.0]
+        scale = np.array([0.0 if name == "mean_photons" else 1.0 for name in names])
+        read = counts.map(lambda c: np.array([FIGURES[name](c) for name in names]))
+        of_label = [f"{name} of {label}" for name in names]
+        values, found = self._measure_each(read, of_label, scale, np.array([name != "pair_share_of_multiphotons" for name in names]))
+        figures = dict.fromkeys(FIGURES, float("nan")) | dict(zip(names, values.tolist(), strict=True))
+        bounds = {"photon_numbers": bound, **dict(zip(names, found.tolist(), strict=True))}
         if set(self.model.lines_of(label)) == {"XX", "X"}:
             eta = self._transmission(stage)
             prepared = self._means(self._light("XX", "emission")).map(lambda m: m * eta["XX"] * eta["X"])

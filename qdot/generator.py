@@ -203,39 +203,31 @@ def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
 
 def _superoperator(pairs: Sequence[tuple[Matrix, Matrix]], n: int) -> Matrix:
     """rho -> sum A rho B^dag over pairs (A, B), for a sum that keeps rho Hermitian, between coordinates rho_ii, Re rho_ij, Im rho_ij (i < j)."""
-    rows, columns, values = [], [], []
-
-    def file(row: np.ndarray, column: np.ndarray, value: np.ndarray) -> None:
-        live = value != 0.0
-        rows.append(row[live])
-        columns.append(column[live])
-        values.append(value[live])
+    found: list[tuple[np.ndarray, ...]] = []
+    for a, b in pairs:
+        (*first, left), (*second, right) = entries(a), entries(b)
+        here = [np.repeat(v, right.size) for v in first] + [np.tile(v, left.size) for v in second]
+        found.append((*here, np.repeat(left, right.size) * np.tile(right.conj(), left.size)))
+    i, k, j, m, v = (np.concatenate(parts) for parts in zip(*found, strict=True))  # v rho_km arrives at rho_ij
+    upper = (i <= j) & (v != 0.0)
+    i, j, k, m, v = i[upper].astype(np.int64), j[upper], k[upper].astype(np.int64), m[upper], v[upper]
 
     def place(i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Position of the pair i < j among all."""
         return i * n - i * (i + 1) // 2 + (j - i - 1)
 
+    # rho_km = R + i sign I, with R and I those of the ordered pair
+    sign = np.sign(m - k)
+    from_pair = n + place(np.minimum(k, m), np.maximum(k, m))
+    to_pair = n + place(i, j)
     pairs_in_all = n * (n - 1) // 2
-    for a, b in pairs:
-        (*first, left), (*second, right) = entries(a), entries(b)
-        i, k = (np.repeat(v.astype(np.int64), right.size) for v in first)
-        j, m = (np.tile(v.astype(np.int64), left.size) for v in second)
-        v = np.repeat(left, right.size) * np.tile(right.conj(), left.size)
-        upper = i <= j
-        i, j, k, m, v = i[upper], j[upper], k[upper], m[upper], v[upper]
-        # rho_km = R + i sign I, with R and I those of the ordered pair
-        sign = np.sign(m - k)
-        low, high = np.minimum(k, m), np.maximum(k, m)
-        real_from = np.where(sign == 0, k, n + place(low, high))
-        imag_from = n + pairs_in_all + place(low, high)
-        to_real = np.where(i == j, i, n + place(i, j))
-        to_imag = n + pairs_in_all + place(i, j)
-        off, coherent = i != j, sign != 0
-        both = off & coherent
-        file(to_real, real_from, v.real)
-        file(to_real[coherent], imag_from[coherent], -sign[coherent] * v.imag[coherent])
-        file(to_imag[off], real_from[off], v.imag[off])
-        file(to_imag[both], imag_from[both], sign[both] * v.real[both])
+    real_from, to_real = np.where(sign == 0, k, from_pair), np.where(i == j, i, to_pair)
+    imag_from, to_imag = from_pair + pairs_in_all, to_pair + pairs_in_all
+    off, coherent = i != j, sign != 0
+    both = off & coherent
+    rows = [to_real, to_real[coherent], to_imag[off], to_imag[both]]
+    columns = [real_from, imag_from[coherent], real_from[off], imag_from[both]]
+    values = [v.real, -sign[coherent] * v.imag[coherent], v.imag[off], sign[both] * v.real[both]]
     return gathered(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), n * n)
 
 
@@ -483,7 +475,10 @@ def _add_steady(g: Generator, d: CW, static: Matrix, jumps: dict[Channel, Matrix
 
 
 def _driven_parts(g: Generator, model: Model, p: Pulse, times: np.ndarray, h: float, degree: int, every: bool = False) -> list[DrivenPart]:
-    """What a pulse drives, with its envelopes as polynomials on pieces of length h that begin at `times` after the pulse's start; every: also where they are 0."""
+    """What a pulse drives, with its envelopes as polynomials on pieces of length h that begin at `times` after the pulse's start.
+
+    every: also where the envelope is 0.
+    """
     found = []
     rabi, envelope = model.first_rabi_per_ns(p.name), model_envelope(model, p.name)
     known: dict[Kind, np.ndarray] = {}
