@@ -51,7 +51,7 @@ def cavity_model(modes: str, driven: bool) -> Model:
     names = {"H": "X_H", "V": "X_V"}
     jumps = [Jump.of(a, b, 1.0) for a, b in (("XX", "X_H"), ("XX", "X_V"), ("X_H", "G"), ("X_V", "G"))]
     if not driven:
-        jumps += [Jump.of(a, b, 0.01) for a, b in (("G", "X_H"), ("G", "X_V"), ("X_H", "XX"), ("X_V", "XX"))]
+        jumps += [Jump.of(a, b, c.PUMP_4) for a, b in (("G", "X_H"), ("G", "X_V"), ("X_H", "XX"), ("X_V", "XX"))]
     energy = {"X_H": HBAR_UEV_NS * c.E_H, "X_V": HBAR_UEV_NS * c.E_V}
     cavities = [
         Cavity(k, c.FOCK, c.KAPPA, (c.G_CAVITY, c.G_CAVITY), ((names[k], "G"), ("XX", names[k])), detuning_ueV=HBAR_UEV_NS * c.E_H, photon=k) for k in modes
@@ -72,7 +72,7 @@ def w4_pulse() -> np.ndarray:
 
 
 def w4_cw() -> np.ndarray:
-    return np.asarray(qdot.Experiment(cavity_model("HV", driven=False)).g2(np.logspace(-4, 2, 500), "H"))
+    return np.asarray(qdot.Experiment(cavity_model("HV", driven=False)).g2(c.CW_DELAYS, "H"))
 
 
 def w5() -> np.ndarray:

@@ -29,6 +29,7 @@ __all__ = [
     "rate",
     "read_histogram",
     "read_series",
+    "sensitivities",
     "sweep",
 ]
 
@@ -60,4 +61,8 @@ def __getattr__(name: str) -> Any:
         from qdot import data
 
         return getattr(data, name)
+    if name == "sensitivities":
+        from qdot import sensitivity
+
+        return sensitivity.sensitivities
     raise AttributeError(f"module 'qdot' has no attribute {name!r}")

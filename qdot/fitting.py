@@ -2,7 +2,8 @@
 
 Summary points enter as Gaussian terms with their own errors, downwards and upwards; histograms as Poisson terms. Both are on the scale of chi2
 (-2 log likelihood, least value 0 for a model that hits everything), so they add. Minimisation and intervals: iminuit.
-A parameter that the data bound on one side only gets a one-sided limit instead of an interval. It knows no emitter.
+A parameter that the data bound on one side only gets a one-sided limit instead of an interval. Slopes are exact (see sensitivity) where the
+prediction is `predicted`, else differences. It knows no emitter.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from iminuit import Minuit
 from qdot.data import Histogram, Series
 from qdot.errors import InputError, bad, number, unknown
 from qdot.experiment import Experiment
+from qdot.sensitivity import sensitivities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,12 +29,15 @@ Measured = Series | Histogram
 Prediction = Callable[[Experiment, Sequence[Measured]], Sequence[np.ndarray | None]]
 Label = str | Sequence[str]
 Vary = Mapping[str, float | tuple[float | None, ...]]
+Residuals = Callable[[np.ndarray], np.ndarray]
 
 ONE_SIGMA = 1.0
 """Rise of chi2, minimal in all other parameters, at the ends of the 68.3 % interval of one parameter."""
 LIMIT = 2.705543454095404
 """The same at a one-sided limit of 95 %: the square of the normal distribution's 95 % quantile."""
 CONFIDENCE = 0.95
+LAST = 1e-8
+"""From where MIGRAD ends, steps go on as long as another would lower chi2 by more than this: to a ten-thousandth of the errors."""
 CLOSE = 0.06
 """How near to the end of an interval, as a fraction of it, chi2 is calculated; the last step is a straight line through its root."""
 NUISANCES = ("histogram.zero_delay_ns", "histogram.counts_per_bin", "histogram.background_per_bin")
@@ -190,7 +195,13 @@ def fit(experiment: Experiment, data: Sequence[Measured] | Measured, vary: Vary,
     def residuals(values: np.ndarray) -> np.ndarray:
         return np.concatenate([_residuals(m, p) for m, p in zip(measured, evaluate(values)[1], strict=True)])
 
-    problem = _Problem(residuals, bounds)
+    def slopes(values: np.ndarray) -> np.ndarray:
+        """(n, p) derivatives of the residuals by the parameters."""
+        with_values, made = evaluate(values)
+        parts = [_prediction_slopes(m, with_values, names, fixed, label) for m in measured]
+        return np.concatenate([_residual_slopes(m, p)[:, None] * d.T for m, p, d in zip(measured, made, parts, strict=True)])
+
+    problem = _Problem(residuals, bounds, slopes if predict is None else None)
     inner = problem.inner(np.array(start))
     near = problem.descend(inner, np.where(problem.logarithmic | (inner == 0), 0.1, 0.1 * np.abs(inner)), np.ones(len(names), dtype=bool))
     m = Minuit(problem.chi2, *near.x, name=names, grad=problem.gradient(near.widths()))
@@ -199,7 +210,8 @@ def fit(experiment: Experiment, data: Sequence[Measured] | Measured, vary: Vary,
         m.limits[name] = (problem.low[k], problem.high[k])
         m.errors[name] = width
     m.migrad()
-    profile = _Profile(problem, near.widths(), np.array(m.values))
+    found = problem.descend(np.array(m.values), near.widths(), np.ones(len(names), dtype=bool), tolerance=LAST)
+    profile = _Profile(problem, near.widths(), found.x)
     best, values = evaluate(profile.values)
     if m.valid:
         parameters = {name: profile.estimate(k) for k, name in enumerate(names)}
@@ -262,17 +274,63 @@ def _counts(h: Measured, experiment: Experiment, nuisances: Mapping[str, float],
     if not isinstance(h, Histogram) or predict is not None or missing:
         raise bad("vary", f"hold {' and '.join(NUISANCES[:2])} for a histogram of g2(tau)", "nothing of them", "add them with start values, or give predict=")
     light = list(experiment.model.lines) if label is None else label
-    edges = h.edges_ns - nuisances[NUISANCES[0]]
+    total = _over_bins(h.edges_ns - nuisances[NUISANCES[0]], lambda tau: np.asarray(experiment.g2(tau, light)))
+    return nuisances[NUISANCES[1]] * total / h.bin_width_ns + nuisances.get(NUISANCES[2], 0.0)
+
+
+def _prediction_slopes(m: Measured, experiment: Experiment, names: Sequence[str], nuisances: Mapping[str, float], label: Label | None) -> np.ndarray:
+    """(parameters, points) exact derivatives of what `predicted` gives, or of the expected counts of a histogram."""
+    light = list(experiment.model.lines) if label is None else label
+    found = np.zeros((len(names), len(m)))
+    set_by_data = {"drive.power_uW"} if isinstance(m, Series) and m.x_name == "power_uW" else set()
+    own = [k for k, n in enumerate(names) if n not in NUISANCES and n not in set_by_data]
+    asked = [names[k] for k in own]
+    if isinstance(m, Series):
+        if asked and m.x_name == "tau_ns":
+            found[own] = sensitivities(experiment, asked).g2(m.x, light)
+        elif asked:
+            at = {p: _figure_slopes(experiment.replace({"drive.power_uW": float(p)}), m.quantity, light, asked) for p in np.unique(m.x)}
+            found[own] = np.array([at[p] for p in m.x]).T
+        return found
+    scale, width = nuisances[NUISANCES[1]], m.bin_width_ns
+    edges = m.edges_ns - nuisances[NUISANCES[0]]
+    if asked:
+        s = sensitivities(experiment, asked)
+        found[own] = scale / width * _over_bins(edges, lambda tau: s.g2(tau, light))
+    for k, name in enumerate(names):
+        if name == NUISANCES[0]:
+            found[k] = -scale / width * np.diff(np.asarray(experiment.g2(edges, light)))
+        elif name == NUISANCES[1]:
+            found[k] = _over_bins(edges, lambda tau: np.asarray(experiment.g2(tau, light))) / width
+        elif name == NUISANCES[2]:
+            found[k] = 1.0
+    return found
+
+
+def _figure_slopes(experiment: Experiment, quantity: str, label: Label, names: Sequence[str]) -> np.ndarray:
+    s = sensitivities(experiment, names)
+    simple: dict[str, Callable[[], np.ndarray]] = {
+        "g2_zero": lambda: s.g2_zero(label),
+        "flux": lambda: s.flux_per_ns(label),
+        "pair_flux_fraction": s.pair_flux_fraction,
+    }
+    return simple[quantity]() if quantity in simple else s.photon_numbers(label).figures()[quantity]
+
+
+def _over_bins(edges: np.ndarray, curve: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """(..., n) integrals of a curve of tau (..., n) over bins between edges (n + 1,); a bin that holds zero delay is cut at the cusp there."""
     low, high = edges[:-1], edges[1:]
-    cut = np.clip(0.0, low, high)  # a bin that holds zero delay is integrated on both sides of the cusp
-    total = np.zeros(len(h))
+    cut = np.clip(0.0, low, high)
+    parts = []
     for a, b in ((low, cut), (cut, high)):
         tau = (a + b)[:, None] / 2 + (b - a)[:, None] / 2 * NODES
         some = b > a
         if some.any():
-            values = np.asarray(experiment.g2(tau[some].ravel(), light)).reshape(-1, NODES.size)
-            total[some] += (values @ WEIGHTS) * (b - a)[some] / 2
-    return nuisances[NUISANCES[1]] * total / h.bin_width_ns + nuisances.get(NUISANCES[2], 0.0)
+            values = curve(tau[some].ravel())
+            part = np.zeros((*values.shape[:-1], low.size))
+            part[..., some] = (values.reshape(*values.shape[:-1], -1, NODES.size) @ WEIGHTS) * (b - a)[some] / 2
+            parts.append(part)
+    return np.asarray(sum(parts))
 
 
 def gaussian_chi2(series: Series, values: np.ndarray) -> float:
@@ -300,6 +358,20 @@ def _residuals(measurement: Measured, values: np.ndarray) -> np.ndarray:
     if isinstance(measurement, Series):
         return (values - measurement.value) / np.where(values > measurement.value, measurement.plus, measurement.minus)
     return np.sign(values - measurement.counts) * np.sqrt(np.maximum(_deviances(measurement.counts, values), 0.0))
+
+
+def _residual_slopes(measurement: Measured, values: np.ndarray) -> np.ndarray:
+    """(n,) derivatives of the residuals by the predicted values."""
+    if isinstance(measurement, Series):
+        return 1.0 / np.where(values > measurement.value, measurement.plus, measurement.minus)
+    n = measurement.counts
+    many = np.where(n > 0, n, 1.0)
+    u = (values - n) / many
+    near = (1 - 2 * u / 3 + 7 * u * u / 12) / np.sqrt(many)  # where the deviance itself loses its digits
+    positive = np.where(values > 0, values, np.nan)
+    root = np.sqrt(np.maximum(_deviances(n, values), 1e-300))
+    far = np.sign(values - n) * (1 - n / positive) / root
+    return np.nan_to_num(np.where((n > 0) & (np.abs(u) < 1e-3), near, far), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _deviances(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -367,12 +439,13 @@ NO_ANSWER = 1e6
 class _Problem:
     """chi2 as a sum of squared residuals within bounds, searched in logarithms where a lower bound is > 0. Counts its evaluations.
 
+    exact: derivatives of the residuals (n, p), where they are known; where it raises InputError, and without it, differences stand in.
     Residuals cost one evaluation of the model, so the descent keeps its slopes from step to step (Broyden, Math. Comp. 19, 577 (1965)) and takes
     them anew only where a step fails: profiles then need a few evaluations each.
     """
 
-    def __init__(self, residuals: Callable[[np.ndarray], np.ndarray], bounds: Sequence[tuple[float | None, float | None]]) -> None:
-        self.of, self.calls = residuals, 0
+    def __init__(self, residuals: Residuals, bounds: Sequence[tuple[float | None, float | None]], exact: Residuals | None = None) -> None:
+        self.of, self.exact, self.calls = residuals, exact, 0
         self.points: int | None = None
         self.logarithmic = np.array([low is not None and low > 0 for low, _ in bounds])
         low = np.array([-np.inf if b is None else b for b, _ in bounds], dtype=float)
@@ -417,7 +490,13 @@ class _Problem:
         return of
 
     def slopes(self, x: np.ndarray, r: np.ndarray, widths: np.ndarray) -> np.ndarray:
-        """(n, p) derivatives by differences of a hundredth of the widths, away from the bounds."""
+        """(n, p) exact derivatives, or differences of a hundredth of the widths, away from the bounds."""
+        if self.exact is not None and not np.any(r == NO_ANSWER):
+            values = self.outer(x)
+            try:
+                return self.exact(values) * np.where(self.logarithmic, values, 1.0)
+            except InputError:
+                pass  # a parameter that has no derivative here, or none at all
         columns = []
         for k in range(x.size):
             h = 0.01 * widths[k]

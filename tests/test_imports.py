@@ -19,6 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("generator", "emitters", "micropillar", "phonons"),
     ("statistics", "detection", "repeats", "results"),
     ("experiment", "tags"),
+    ("sensitivity",),
     ("fitting", "inversion", "sweeping", "scenario", "study"),
     ("plot", "cli"),
 )
@@ -112,11 +113,11 @@ def test_the_public_face_imports_neither_plots_nor_the_command_line() -> None:
 def test_a_wrong_import_would_be_seen_wherever_it_hides() -> None:
     lazy = "def f():\n    from qdot.experiment import Experiment\n"
     assert faults(lazy, "statistics", "qdot") == ["line 2: statistics (floor 3) imports experiment (floor 4)"]
-    assert faults("from . import cli", "fitting", "qdot") == ["line 1: fitting (floor 5) imports cli (floor 6)"]
-    assert faults("from ..cli import main", "statistics", "qdot.statistics") == ["line 1: statistics (floor 3) imports cli (floor 6)"]
-    assert faults("import qdot.plot as p", "results", "qdot") == ["line 1: results (floor 3) imports plot (floor 6)"]
+    assert faults("from . import cli", "fitting", "qdot") == ["line 1: fitting (floor 6) imports cli (floor 7)"]
+    assert faults("from ..cli import main", "statistics", "qdot.statistics") == ["line 1: statistics (floor 3) imports cli (floor 7)"]
+    assert faults("import qdot.plot as p", "results", "qdot") == ["line 1: results (floor 3) imports plot (floor 7)"]
     assert faults("def f():\n    from qdot import plot", "results", "qdot") == []
-    assert faults("def f():\n    from qdot import plot", "experiment", "qdot") == ["line 2: experiment (floor 4) imports plot (floor 6)"]
+    assert faults("def f():\n    from qdot import plot", "experiment", "qdot") == ["line 2: experiment (floor 4) imports plot (floor 7)"]
     face = ["line 1: study imports the package's public face, which imports it"]
     assert faults("from qdot import Experiment", "study", "qdot") == face
     assert faults("import qdot", "study", "qdot") == face

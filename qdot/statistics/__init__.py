@@ -1,7 +1,8 @@
 """Every definition of photon statistics, written once, for both pictures.
 
 `continuous`: populations, flux, g2(tau), g3 in the steady state. `pulsed`: photon numbers, moments and side peaks under pulses.
-`figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters. Losses enter as weights of the jumps; detectors live elsewhere.
+`figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters.
+Losses enter as weights of the jumps; detectors live elsewhere.
 """
 
 from qdot.statistics.continuous import SteadyLight, stacked_light, steady_light

@@ -165,17 +165,17 @@ class PulsedLight:
         """(count+1,) <n(n-1)>, <n_0 n_1>, ..., <n_0 n_count> of a train, over its squared mean; nan where it is dark."""
         if self.period_map is None:
             raise bad("correlations from pulse to pulse", "be asked of a train", "a single pulse", "give the drive a period_ns")
-        d = self.state.size
-        derivatives = self._through_all((light,), powers((2,)), np.eye(d))
-        slope = derivatives[:, :, 1]
-        row, after = self.trace @ slope, slope @ self.state
-        mean = float(self.trace @ after)
+        now = self._through_all((light,), powers((2,)), self.state[:, None])[:, 0]  # <.>, <n .> and <n(n-1) .>/2 at the end of this period
+        mean = float(self.trace @ now[:, 1])
         if mean <= 0.0:
             return np.full(count + 1, np.nan)
-        values = [2.0 * (self.trace @ derivatives[:, :, 2] @ self.state)]
-        for _ in range(count):
-            values.append(row @ after)
-            after = self.period_map @ after
+        values = [2.0 * float(self.trace @ now[:, 2])]
+        if count:
+            after = [now[:, 1]]
+            for _ in range(count - 1):
+                after.append(self.period_map @ after[-1])
+            later = self._through_all((light,), powers((1,)), np.array(after).T)
+            values.extend(self.trace @ later[:, :, 1])
         return np.array(values) / mean**2
 
     def profile(self, light: Light, times: np.ndarray) -> np.ndarray:

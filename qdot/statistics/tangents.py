@@ -43,7 +43,7 @@ from qdot.evolve import (
 from qdot.evolve.reduction import nothing
 from qdot.evolve.steady import keeps_trace
 from qdot.evolve.tail import Slope
-from qdot.generator import DrivenPart, Timeline
+from qdot.generator import Timeline
 from qdot.model import Channel
 from qdot.statistics.continuous import Light
 from qdot.statistics.pulsed import MOMENTS, Counts, _counted, _factorials, _uncounted
@@ -128,12 +128,14 @@ class TangentStretch(NamedTuple):
 class TangentTimeline:
     """A timeline reduced to what its start reaches and its probes see, with derivatives along `parameters` parameters, each scaled by `scale`.
 
-    keep: indices into the full x; trace, start: (d,); levels: rows of populations; scale: (parameters,) by which derivatives are multiplied.
+    keep: indices into the full x; reached: those of them that matter before anything moves; trace, start: (d,); levels: rows of populations;
+    scale: (parameters,) by which derivatives are multiplied.
     """
 
     stretches: tuple[TangentStretch, ...]
     rest: TangentBlock
     keep: np.ndarray
+    reached: np.ndarray
     trace: np.ndarray
     start: np.ndarray
     levels: np.ndarray
@@ -152,6 +154,7 @@ def tangent_timeline(timeline: Timeline, slopes: Sequence[Mapping[Hashable, Matr
     g = timeline.generator
     moved = [m for found in slopes for k, m in found.items() if isinstance(k, tuple) and k[2] != "polynomials"]
     keep = relevant([*timeline.matrices(), *moved], g.start != 0, g.trace != 0)
+    reached = np.flatnonzero(np.isin(keep, relevant(timeline.matrices(), g.start != 0, g.trace != 0)))
     trace, zero = g.trace[keep], restrict(nothing(g.dimension), keep)
     none = np.zeros((0, 0))
 
@@ -179,7 +182,7 @@ def tangent_timeline(timeline: Timeline, slopes: Sequence[Mapping[Hashable, Matr
     scales = np.array([_scale(stretches, q) for q in range(len(slopes))])
     scaled = tuple(TangentStretch(_scaled(s.constant, scales), tuple(_scaled(d, scales) for d in s.driven), s.pieces) for s in stretches)
     period = timeline.period_ns is not None
-    return TangentTimeline(scaled, _scaled(rest, scales), keep, trace, g.start[keep], g.levels[:, keep], g.model.levels, period, scales)
+    return TangentTimeline(scaled, _scaled(rest, scales), keep, reached, trace, g.start[keep], g.levels[:, keep], g.model.levels, period, scales)
 
 
 def _keeping(silent: Matrix, jumps: Mapping[Channel, Matrix], trace: np.ndarray) -> Matrix:
@@ -235,10 +238,13 @@ class SteadyTangents:
     @cached_property
     def state(self) -> np.ndarray:
         """(d,) steady state. Raises evolve.NotUnique with indices into the full x."""
+        t = self.timeline
+        state = np.zeros(t.trace.size)
         try:
-            return steady_state(self._a, self.timeline.trace)
+            state[t.reached] = steady_state(restrict(self._a, t.reached), t.trace[t.reached])
         except NotUnique as e:
-            raise NotUnique([self.timeline.keep[c] for c in e.classes]) from None
+            raise NotUnique([t.keep[t.reached[c]] for c in e.classes]) from None
+        return state
 
     @cached_property
     def states(self) -> np.ndarray:
@@ -329,10 +335,12 @@ class PulsedTangents:
         if not t.is_train:
             return t.start
         everything = [m for s in t.stretches for b in (s.constant.block, *(d.block for d in s.driven)) for m in (b.silent, *b.jumps.values())]
+        state, edges = np.zeros(t.trace.size), pattern([t.rest.block.silent, *t.rest.block.jumps.values(), *everything])
         try:
-            return fixed_point(self._period[0], t.trace, pattern([t.rest.block.silent, *t.rest.block.jumps.values(), *everything]))
+            state[t.reached] = fixed_point(self._period[0][np.ix_(t.reached, t.reached)], t.trace[t.reached], restrict(edges, t.reached))
         except NotUnique as e:
-            raise NotUnique([t.keep[c] for c in e.classes]) from None
+            raise NotUnique([t.keep[t.reached[c]] for c in e.classes]) from None
+        return state
 
     @cached_property
     def states(self) -> np.ndarray:
