@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy.linalg as sl
 
 from qdot.evolve import kernel
 from qdot.evolve.driven import drive_through
@@ -93,6 +94,9 @@ class Exponential:
         """(..., d, d) e^{A h 2^k}."""
         if not self.squares:
             scaled = self.matrix * self.matrix.dtype.type(self.step)
+            if self.trace is None and scaled.dtype == float and scaled.ndim == 2:  # no signs to keep: fewer products
+                self.squares.append(sl.expm(scaled))
+                return self.square(k)
             term = np.broadcast_to(np.eye(scaled.shape[-1], dtype=self.matrix.dtype), scaled.shape)
             total = term.copy()
             for j in range(1, TERMS):
