@@ -20,7 +20,7 @@ from iminuit import Minuit
 from qdot.data import Histogram, Series
 from qdot.errors import InputError, bad, number, unknown
 from qdot.experiment import Experiment
-from qdot.sensitivity import sensitivities
+from qdot.sensitivity import Sensitivities, sensitivities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,7 +198,8 @@ def fit(experiment: Experiment, data: Sequence[Measured] | Measured, vary: Vary,
     def slopes(values: np.ndarray) -> np.ndarray:
         """(n, p) derivatives of the residuals by the parameters."""
         with_values, made = evaluate(values)
-        parts = [_prediction_slopes(m, with_values, names, fixed, label) for m in measured]
+        known: dict[float | None, Sensitivities] = {}
+        parts = [_prediction_slopes(m, with_values, names, fixed, label, known) for m in measured]
         return np.concatenate([_residual_slopes(m, p)[:, None] * d.T for m, p, d in zip(measured, made, parts, strict=True)])
 
     problem = _Problem(residuals, bounds, slopes if predict is None else None)
@@ -278,8 +279,24 @@ def _counts(h: Measured, experiment: Experiment, nuisances: Mapping[str, float],
     return nuisances[NUISANCES[1]] * total / h.bin_width_ns + nuisances.get(NUISANCES[2], 0.0)
 
 
-def _prediction_slopes(m: Measured, experiment: Experiment, names: Sequence[str], nuisances: Mapping[str, float], label: Label | None) -> np.ndarray:
-    """(parameters, points) exact derivatives of what `predicted` gives, or of the expected counts of a histogram."""
+def _prediction_slopes(
+    m: Measured,
+    experiment: Experiment,
+    names: Sequence[str],
+    nuisances: Mapping[str, float],
+    label: Label | None,
+    known: dict[float | None, Sensitivities],
+) -> np.ndarray:
+    """(parameters, points) exact derivatives of what `predicted` gives, or of the expected counts of a histogram.
+
+    known: sensitivities by power, None the experiment's own; shared by measurements at the same powers.
+    """
+
+    def at(power: float | None) -> Sensitivities:
+        if power not in known:
+            known[power] = sensitivities(experiment if power is None else experiment.replace({"drive.power_uW": power}), asked)
+        return known[power]
+
     light = list(experiment.model.lines) if label is None else label
     found = np.zeros((len(names), len(m)))
     set_by_data = {"drive.power_uW"} if isinstance(m, Series) and m.x_name == "power_uW" else set()
@@ -287,16 +304,15 @@ def _prediction_slopes(m: Measured, experiment: Experiment, names: Sequence[str]
     asked = [names[k] for k in own]
     if isinstance(m, Series):
         if asked and m.x_name == "tau_ns":
-            found[own] = sensitivities(experiment, asked).g2(m.x, light)
+            found[own] = at(None).g2(m.x, light)
         elif asked:
-            at = {p: _figure_slopes(experiment.replace({"drive.power_uW": float(p)}), m.quantity, light, asked) for p in np.unique(m.x)}
-            found[own] = np.array([at[p] for p in m.x]).T
+            slopes = {p: _figure_slopes(at(float(p)), m.quantity, light) for p in np.unique(m.x)}
+            found[own] = np.array([slopes[p] for p in m.x]).T
         return found
     scale, width = nuisances[NUISANCES[1]], m.bin_width_ns
     edges = m.edges_ns - nuisances[NUISANCES[0]]
     if asked:
-        s = sensitivities(experiment, asked)
-        found[own] = scale / width * _over_bins(edges, lambda tau: s.g2(tau, light))
+        found[own] = scale / width * _over_bins(edges, lambda tau: at(None).g2(tau, light))
     for k, name in enumerate(names):
         if name == NUISANCES[0]:
             found[k] = -scale / width * np.diff(np.asarray(experiment.g2(edges, light)))
@@ -307,8 +323,7 @@ def _prediction_slopes(m: Measured, experiment: Experiment, names: Sequence[str]
     return found
 
 
-def _figure_slopes(experiment: Experiment, quantity: str, label: Label, names: Sequence[str]) -> np.ndarray:
-    s = sensitivities(experiment, names)
+def _figure_slopes(s: Sensitivities, quantity: str, label: Label) -> np.ndarray:
     simple: dict[str, Callable[[], np.ndarray]] = {
         "g2_zero": lambda: s.g2_zero(label),
         "flux": lambda: s.flux_per_ns(label),

@@ -177,7 +177,7 @@ class Sensitivities:
             def neighbour(value: float, name: str = name, refused: list[InputError] = refused) -> dict[Hashable, Matrix] | None:
                 try:
                     near = e.replace({name: value})
-                    t = under(near.model, near.drives, picture, like)
+                    t = under(e.model if name.startswith("drive.") else near.model, near.drives, picture, like)
                 except InputError as error:
                     refused.append(error)
                     return None
@@ -190,7 +190,7 @@ class Sensitivities:
                     if [f[0] for f in found] == [b[0] for b in layout] and any(f[1] > b[1] for f, b in zip(found, layout, strict=True)):
                         raise _Other(picture, [max(f[1], b[1]) for f, b in zip(found, layout, strict=True)])
                     return None
-                if not wider and _channels(near) - emitted:
+                if not wider and name.startswith("source.") and _channels(near) - emitted:
                     wider.append(near)
                 return parts_of(t)
 

@@ -15,7 +15,7 @@ from qdot import Experiment, InputError
 from qdot.data import Histogram, Series
 from qdot.drive import CW, Gaussian
 from qdot.emitters import BrightCascade
-from qdot.fitting import LIMIT, Measured, fit, gaussian_chi2, poisson_chi2
+from qdot.fitting import LIMIT, Measured, _Problem, fit, gaussian_chi2, poisson_chi2
 
 X = np.array([0.5, 1.0, 2.0, 3.0, 4.5])
 Y = np.array([1.9, 3.2, 4.6, 7.4, 9.7])
@@ -155,11 +155,12 @@ def test_slopes_of_every_residual_are_those_of_differences(monkeypatch: pytest.M
     """Series against power and against delay, and a histogram with its nuisance parameters: exact derivatives against central differences."""
     seen: list[Any] = []
 
-    def stop(problem: Any, widths: np.ndarray, x: np.ndarray) -> None:
-        seen.append(problem)
-        raise StopIteration
+    class Stopped(_Problem):
+        def descend(self, *_: Any, **__: Any) -> Any:
+            seen.append(self)
+            raise StopIteration
 
-    monkeypatch.setattr("qdot.fitting._Profile", stop)
+    monkeypatch.setattr("qdot.fitting._Problem", Stopped)
     powers, tau = np.array([0.5, 2.0, 2.0]), np.array([-1.0, 0.2, 3.0])
     data: list[Measured] = [Series(powers, 0.3 + 0 * powers, 0.1 + 0 * powers, 0.2 + 0 * powers, "power_uW", n, "h") for n in ("g2_zero", "flux_per_ns")]
     data.append(Series(powers, 0.3 + 0 * powers, 0.1 + 0 * powers, 0.2 + 0 * powers, "power_uW", "pair_flux_fraction", "h"))
@@ -182,7 +183,8 @@ def test_slopes_of_every_residual_are_those_of_differences(monkeypatch: pytest.M
             h = 1e-3 * np.eye(x.size)[k]
             near = [(problem.residuals(x + j * h) - problem.residuals(x - j * h)) / (2e-3 * j) for j in (1, 2, 3)]
             expected = 1.5 * near[0] - 0.6 * near[1] + 0.1 * near[2]
-            np.testing.assert_allclose(exact[:, k], expected, rtol=0, atol=1e-8 * np.abs(exact[:, k]).max() + 1e-9, err_msg=str(k))
+            tolerance = 1e-6 if list(vary)[k] == "histogram.zero_delay_ns" else 1e-8  # there as good as three nodes integrate a bin
+            np.testing.assert_allclose(exact[:, k], expected, rtol=0, atol=tolerance * np.abs(exact[:, k]).max() + 1e-9, err_msg=str(k))
 
 
 @pytest.mark.parametrize(

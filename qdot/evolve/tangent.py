@@ -47,7 +47,7 @@ def derivative(evaluate: Callable[[float], Entries | None], at: float, products:
 
     evaluate: entries at a value, None where there are none to compare. What is missing in one of them is zero there. products: names whose
     entries are products of what varies, so that changes within round-off are none; in sums they may be small beside something else.
-    Raises NoDerivative where no differences of 4 or 8 steps settle.
+    Raises NoDerivative where no differences of up to 8 steps settle.
     """
     known: dict[float, Entries | None] = {}
 
@@ -135,9 +135,9 @@ class _Slopes:
 
 
 def _differences(sample: Callable[[float], Entries | None], at: float, h: float, side: int) -> _Slopes | None:
-    """Differences with steps h: 4 of them if more would change nothing, else 8. side: 0 central, 1 upwards, -1 downwards. None if one is missing."""
+    """Differences with steps h: 2 or 4 of them if more would change nothing, else 8. side: 0 central, 1 upwards, -1 downwards. None if one is missing."""
     found = None
-    for steps in (4, 8):
+    for steps in (2, 4, 8) if side or at else (4, 8):  # around 0 two would take any odd function for a straight line
         offsets = range(-steps // 2, steps // 2 + 1) if side == 0 else range(0, side * (steps + 1), side)
         farthest_first = sorted(offsets, key=lambda k: -abs(k))
         taken = {}
@@ -154,7 +154,7 @@ def _differences(sample: Callable[[float], Entries | None], at: float, h: float,
 
 def _slopes_of(samples: Sequence[Entries], offsets: tuple[int, ...], h: float) -> _Slopes:
     weights = _weights(offsets)
-    inner = offsets[1:-1] if offsets[0] < 0 else offsets[:-2]  # two steps fewer tell how much is cut off
+    inner = offsets[:2] if len(offsets) == 3 else offsets[1:-1] if 0 not in (offsets[0], offsets[-1]) else offsets[:-2]  # fewer tell how much is cut off
     fewer = np.zeros(len(offsets))
     fewer[[offsets.index(k) for k in inner]] = _weights(inner)
     shapes, places, values, cut, rounded = {}, {}, {}, {}, {}
@@ -351,11 +351,10 @@ class TangentFlow:
         return np.asarray(keeps_trace(m, self.trace))
 
     def _apart(self, dtype: type) -> _Pair:
-        """With the steady state taken out, also from the derivatives."""
+        """With the steady state taken out: whatever it is, what has no trace moves as before, and so do its derivatives."""
         scale = np.abs(np.diag(self.a)).max()
         a = self._exact(self.a) - scale * np.outer(self.steady, self.trace)
-        moved = [self._exact(m) - scale * np.outer(s, self.trace) for m, s in zip(self.moved, self.slopes, strict=True)]
-        return _Pair.of(a, np.array(moved).reshape(self.moved.shape), dtype)
+        return _Pair.of(a, np.array([self._exact(m) for m in self.moved]).reshape(self.moved.shape), dtype)
 
     @cached_property
     def _eigen(self) -> _Eigen | None:
