@@ -17,10 +17,14 @@ T = TypeVar("T")
 S = TypeVar("S")
 MARGIN = 20.0
 """What the change from rounded inputs, other steps and other round-off is multiplied by."""
-BEYOND = 2.0
+BEYOND = 4.0
 """What the change from a cut-off is multiplied by."""
 STEADILY = 0.5
 """Lower cut-offs are trusted where each further one changes the result by at most this much of the change before."""
+SUDDENLY = 0.1
+"""They are not where the last change falls this much faster than the one before: it may be small by chance."""
+FAST = 0.01
+"""Where every change is at most this much of the one before, those still to come are taken to be smaller than the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +66,8 @@ def errors(repeats: Repeats[np.ndarray], is_enough: Callable[[np.ndarray], bool]
 def _from_lower(repeats: Repeats[np.ndarray]) -> np.ndarray | None:
     """Bound of what is cut off, from what lower cut-offs change; None where these changes do not fall steadily.
 
-    If each change is at most half of the one before, all changes still to come add up to no more than the last; if they fall faster, to less,
-    and they are taken to go on falling at a tenth of the slowest pace so far.
+    If each change is at most half of the one before, all changes still to come add up to no more than the last; if they fall much faster, to
+    less, and they are taken to go on falling at a tenth of the slowest pace so far.
     """
     runs = (repeats.given, *repeats.lower)
     if len(runs) < 4:
@@ -74,4 +78,8 @@ def _from_lower(repeats: Repeats[np.ndarray]) -> np.ndarray | None:
     if any(now > max(STEADILY * before, roundoff) for now, before in pairwise(sizes)):
         return None
     pace = [now / before if before > 0.0 else 0.0 for now, before in pairwise(sizes)]
-    return BEYOND * min(1.0, 10.0 * max(pace)) * np.maximum(changes[0], pace[0] * changes[1])
+    came_suddenly = sizes[0] > roundoff and pace[0] < SUDDENLY * pace[1]
+    ended_suddenly = sizes[1] <= roundoff and sizes[2] > 1e6 * roundoff
+    if came_suddenly or ended_suddenly:
+        return None
+    return BEYOND * (10.0 * max(pace) if max(pace) <= FAST else 1.0) * np.maximum(changes[0], max(pace) * changes[1])

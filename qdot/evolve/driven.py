@@ -20,6 +20,8 @@ from qdot.evolve.register import Register
 
 ORDER = 64
 """Highest order of the solution's series."""
+POSITIVE_ORDER = 128
+"""The same where all is a sum of positive terms: there rare entries, which begin at a high order, are summed to their own round-off."""
 REACH = 10.0
 """Metzler: largest step times norm of the generator."""
 FAR = 60.0
@@ -29,8 +31,8 @@ BELOW_ROUNDOFF = 1e-18
 """Terms this much smaller than the sum, column by column, end the series."""
 LEAST = 1e-12
 """Columns smaller than this, over the largest, count as that large: far below, all photons to come are still to come."""
-NEGLIGIBLE = 1e-24
-"""Metzler: terms this much smaller than the largest entry do. Far below round-off, because high photon numbers are small entries of one vector."""
+RARE = 1e-200
+"""Metzler: every entry's own terms fall below its round-off, down to entries this much smaller than the largest."""
 
 
 class TooManySteps(ArithmeticError):
@@ -72,8 +74,9 @@ def drive_through(
     for i, t in enumerate(terms):
         polynomials[:, i, : t.polynomials.shape[1]] = t.polynomials
     kept = trace if is_positive and _keeps(matrices, gained, trace) else np.zeros(d)
-    settings = np.array([(REACH if is_positive else FAR) * stretch, NEGLIGIBLE if is_positive else BELOW_ROUNDOFF, GROWTH * stretch, LEAST])
-    given = _System(compressed, settings, norms, decay, polynomials, np.ascontiguousarray(lengths, dtype=float), register, kept, is_positive)
+    entrywise = is_positive and all(entries(m)[2].min(initial=0.0) >= 0.0 for g in gained for m in g)
+    settings = np.array([(REACH if is_positive else FAR) * stretch, BELOW_ROUNDOFF, GROWTH * stretch, RARE if entrywise else LEAST])
+    given = _System(compressed, settings, norms, decay, polynomials, np.ascontiguousarray(lengths, dtype=float), register, kept, is_positive, entrywise)
     taken = _compiled_steps(given, x) if kernel.library() is not None else None
     return _steps(given, x) if taken is None else taken
 
@@ -120,6 +123,7 @@ class _System(NamedTuple):
     register: Register
     kept: np.ndarray
     is_positive: bool
+    entrywise: bool
 
 
 def _side_by_side(matrices: Sequence[Matrix], shifts: np.ndarray | None) -> Compressed:
@@ -172,8 +176,11 @@ def _compiled_steps(given: _System, x: np.ndarray) -> np.ndarray:
     terms, c1 = given.polynomials.shape[1:]
     counts = np.array([g.values.size for g in gains], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]]) if gains else counts
+    order = POSITIVE_ORDER if given.is_positive else ORDER
     arrays = {
-        "sizes": np.array([d, n, m, terms, len(gains), given.lengths.size, c1, ORDER, TooManySteps.LIMIT, given.is_positive], dtype=np.int64),
+        "sizes": np.array(
+            [d, n, m, terms, len(gains), given.lengths.size, c1, order, TooManySteps.LIMIT, 1 if given.entrywise else 2 * given.is_positive], dtype=np.int64
+        ),
         "settings": given.settings,
         "start": silent.starts.astype(np.int32),
         "column": silent.columns.astype(np.int32),
@@ -189,7 +196,7 @@ def _compiled_steps(given: _System, x: np.ndarray) -> np.ndarray:
         "kept": np.ascontiguousarray(given.kept, dtype=float),
         "weight": np.ascontiguousarray(given.register.weight, dtype=float),
         "x": np.array(x, dtype=float, order="C"),
-        "work": np.empty((ORDER + 3 + terms + len(gains)) * x.size + 4 * n * m + terms * c1),
+        "work": np.empty((order + 3 + terms + len(gains)) * x.size + 4 * n * m + terms * c1),
     }
     taken = library.taylor_through(*(v.ctypes.data for v in arrays.values()))  # type: ignore[union-attr]
     if taken == -1:
@@ -202,12 +209,13 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
     silent, *gains = (c.matrix() for c in given.compressed)
     d, n, m = x.shape
     w, c1 = n * m, given.polynomials.shape[2]
-    reach, negligible, growth, _ = given.settings
+    reach, negligible, growth, least = given.settings
+    order = POSITIVE_ORDER if given.is_positive else ORDER
     x = x.reshape(d, w).astype(float)
     shifts = [np.kron(np.eye(n), step) for step in given.register.advance]
     binomial = np.array([[math.comb(j, k) for j in range(c1)] for k in range(c1)], dtype=float)
     exponent = np.arange(c1)[None, :] - np.arange(c1)[:, None]
-    series = np.empty((ORDER + 1, d * w))
+    series = np.empty((order + 1, d * w))
     wished, taken = math.inf, 0
     for length, polynomial in zip(given.lengths, given.polynomials, strict=True):
         norm = given.norms[0] + float(np.abs(polynomial).sum(axis=1) @ given.norms[1:])
@@ -228,8 +236,8 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
             series[0] = x.ravel()
             total = x.copy()
             largest = float(np.abs(x).max(initial=0.0))
-            grown, used, is_small, is_done = 0.0, 0, False, False
-            while used < ORDER and not is_done:
+            grown, used, is_small, is_done, living, settled = 0.0, 0, False, False, -1, 0
+            while used < order and not is_done:
                 k = used
                 mixed = np.empty((1 + len(e), d * w))
                 mixed[0] = series[k]
@@ -243,19 +251,21 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
                 series[k + 1] = term.ravel()
                 total += term
                 used = k + 1
-                of_term, of_total = np.abs(term).max(axis=0), np.abs(total).max(axis=0)
+                biggest = float(np.abs(term).max(initial=0.0))
+                if not biggest < 1e300:
+                    return np.full((d, n, m), np.nan)
                 if largest > 0.0:
-                    grown = max(grown, float(of_term.max()) / largest)
-                now = (
-                    bool(of_term.max() <= negligible * of_total.max())
-                    if given.is_positive
-                    else bool(np.all(of_term <= negligible * np.maximum(of_total, LEAST * of_total.max())))
-                )
+                    grown = max(grown, biggest / largest)
+                if given.entrywise:  # every entry to its own round-off, once all have been reached
+                    alive = int(np.count_nonzero(total > least * largest))
+                    settled, living = (settled + 1 if alive == living else 0), alive
+                    now = settled >= 6 and bool(np.all(np.abs(term) <= negligible * np.maximum(total, least * largest)))
+                else:
+                    of_term, of_total = np.abs(term).max(axis=0), np.abs(total).max(axis=0)
+                    now = bool(np.all(of_term <= negligible * np.maximum(of_total, least * of_total.max())))
                 is_done = now and is_small and k > 8
                 is_small = now
             taken += 1
-            if not math.isfinite(grown):
-                return np.full((d, n, m), np.nan)
             if not is_done or (not given.is_positive and grown > growth):
                 wished = 0.5 * step
                 continue

@@ -295,7 +295,7 @@ def _squared(
         term = np.zeros((m, d, d), dtype=silent.dtype)
         term[0] = np.eye(d)
         total = term.copy()
-        for k in range(1, TERMS + m):
+        for k in range(1, TERMS + m + min(d, TERMS)):  # entries that start late, too
             new = silent @ term
             for g, advance in zip(counted, register.advance, strict=True):
                 new += np.tensordot(advance.T, g @ term, axes=1)

@@ -7,7 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-VERSION = 3
+VERSION = 4
 """Of the arguments that the kernel takes; a library left over from another version is not called."""
 
 

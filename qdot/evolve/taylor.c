@@ -86,6 +86,25 @@ WIDE static double gather(whole size, double factor, double *restrict term, doub
     return most[0];
 }
 
+/* The same for sums of positive terms. is_small: no term adds to its own sum any more, sums below `least` apart; living: sums that are not zero. */
+WIDE static double gather_positive(whole size, double factor, double negligible, double least, double *restrict term, double *restrict total,
+                                   int *is_small, whole *living)
+{
+    double most = 0.0;
+    whole adding = 0, alive = 0;
+    for (whole i = 0; i < size; i++) {
+        const double t = factor * term[i], a = fabs(t), s = total[i] + t;
+        term[i] = t;
+        total[i] = s;
+        most = a > most ? a : most;
+        adding += a > negligible * (s > least ? s : least);
+        alive += s > least;
+    }
+    *is_small = adding == 0;
+    *living = alive;
+    return most;
+}
+
 /* largest |x| of each column */
 static void extremes(whole rows, whole w, const double *x, double *found)
 {
@@ -102,16 +121,17 @@ static double largest(whole n, const double *x)
 }
 
 /* Raised with every change of the arguments, so that a library left over from another version is not called. */
-whole taylor_version(void) { return 3; }
+whole taylor_version(void) { return 4; }
 
-/* Returns the number of steps taken, or -1 where `limit` does not suffice. sizes: d, n, m, terms, axes, pieces, degree + 1, order, limit, positive.
+/* Returns the number of steps taken, or -1 where `limit` does not suffice. sizes: d, n, m, terms, axes, pieces, degree + 1, order, limit, positive (1: every sum
+ * is of positive terms; 2: all but what advances the register; 0: others).
  * settings: reach, negligible, growth, least. work: (order + 1 + 1 + terms + axes + 1) d w + 4 w + terms (degree + 1). */
 whole taylor_through(const whole *sizes, const double *settings, const int *start, const int *column, const double *value, const int *gain_start,
                      const int *gain_column, const double *gain_value, const double *next, const double *lengths, const double *polynomials,
                      const double *norms, const double *decay, const double *kept, const double *weight, double *x, double *work)
 {
     const whole d = sizes[0], n = sizes[1], m = sizes[2], terms = sizes[3], axes = sizes[4], pieces = sizes[5], c1 = sizes[6], order = sizes[7];
-    const whole limit = sizes[8], positive = sizes[9], w = n * m, size = d * w;
+    const whole limit = sizes[8], positive = sizes[9], entrywise = positive == 1, w = n * m, size = d * w;
     const double reach = settings[0], negligible = settings[1], growth = settings[2];
     double *series = work, *mixed = series + (order + 1) * size, *gained = mixed + (1 + terms) * size, *total = gained + axes * size;
     double *of_term = total + size, *of_total = of_term + w, *of_start = of_total + w, *before = of_start + w, *e = before + w;
@@ -160,6 +180,7 @@ whole taylor_through(const whole *sizes, const double *settings, const int *star
             double grown = 0.0;
             whole used = 0;
             int is_small = 0, is_done = 0;
+            whole living = -1, settled = 0; /* how many orders ago a further entry was reached */
             for (whole k = 0; k < order && !is_done; k++) {
                 memcpy(mixed, series + k * size, (size_t)size * sizeof(double));
                 for (whole t = 0; t < terms; t++)
@@ -170,19 +191,26 @@ whole taylor_through(const whole *sizes, const double *settings, const int *star
                     multiply(d, gain_start + a * (d + 1), gain_column, gain_value, w, mixed, gained);
                     advance(d, n, m, next + a * m * m, gained, term);
                 }
-                const double biggest = gather(size, step / (double)(k + 1), term, total);
+                const double factor = step / (double)(k + 1);
+                double biggest;
+                int now = 0;
                 used = k + 1;
+                if (entrywise) {
+                    whole alive;
+                    biggest = gather_positive(size, factor, negligible, settings[3] * from, term, total, &now, &alive);
+                    settled = alive == living ? settled + 1 : 0;
+                    living = alive;
+                    now = now && settled >= 6;
+                } else
+                    biggest = gather(size, factor, term, total);
                 if (!(biggest < 1e300)) return -2;
                 if (from > 0.0 && biggest / from > grown) grown = biggest / from;
-                int now = 0;
-                if (biggest <= negligible * growth * from || from == 0.0) { /* only then can it be the end */
+                if (!entrywise && (biggest <= negligible * growth * from || from == 0.0)) { /* only then can it be the end */
                     extremes(d, w, total, of_total);
+                    extremes(d, w, term, of_term);
                     const double all = largest(w, of_total);
                     now = biggest <= negligible * all;
-                    if (!positive) {
-                        extremes(d, w, term, of_term);
-                        for (whole q = 0; q < w; q++) now = now && of_term[q] <= negligible * fmax(of_total[q], settings[3] * all);
-                    }
+                    for (whole q = 0; q < w; q++) now = now && of_term[q] <= negligible * fmax(of_total[q], settings[3] * all);
                 }
                 is_done = now && is_small && k > 8;
                 is_small = now;
