@@ -55,7 +55,7 @@ def code_lines(functions: Sequence[Callable[..., Any]]) -> int:
         source = textwrap.dedent(inspect.getsource(f))
         node = ast.parse(source).body[0]
         doc = set()
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             doc = set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
         lines = enumerate(source.splitlines(), start=1)
         total += sum(1 for i, line in lines if i not in doc and line.strip() and not line.strip().startswith("#"))
@@ -130,7 +130,7 @@ def row(family: str, case: str, method: str, functions: Sequence[Callable[..., A
         except OSError as e:
             return found | {"note": f"failed: {e.strerror}"}
         if done.returncode != 0:
-            return found | {"note": "failed: " + (done.stderr.strip() or "no message").splitlines()[-1]}
+            return found | {"note": "failed: " + (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]}
         told, values = json.loads(done.stdout), np.load(out) if out.exists() else None
     found |= {"seconds": statistics.median(told["times"]), "memory_mb": told["memory_mb"], "runs": len(told["times"])}
     notes = []

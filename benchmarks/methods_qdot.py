@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,8 +30,21 @@ def w1_single() -> np.ndarray:
     return w1(c.PUMP)
 
 
+@dataclass(frozen=True)
+class DarkLoop:
+    """The same source with its pump as a drive and its spin flip as a parameter."""
+
+    flip_per_ns: float = 1e-4
+
+    def model(self) -> Model:
+        jumps = [Jump.of("G", "D", 1.0, drive="laser"), Jump.of("D", "XX", 0.5, drive="laser"), Jump.of("D", "X", self.flip_per_ns)]
+        return Model(("G", "D", "X", "XX"), jumps=(*jumps, Jump.of("XX", "X", 10.0, "XX"), Jump.of("X", "G", 5.0, "X")))
+
+
 def w1_sweep() -> np.ndarray:
-    return np.concatenate([w1(float(p)) for p in c.PUMPS])
+    exp = qdot.Experiment(DarkLoop(), drive=qdot.drive.CW())
+    found = qdot.sweep(exp, {"drive.power_uW": c.PUMPS}, levels="populations", auto=("g2", c.DELAYS, "X"), cross=("g2", c.DELAYS, "XX", "X"))
+    return np.concatenate([found["levels"], found["auto"], found["cross"]], axis=1).ravel()
 
 
 def w2(area_pi: float) -> np.ndarray:
@@ -84,22 +98,20 @@ def w5() -> np.ndarray:
 
 
 def w6() -> np.ndarray:
-    rows = []
-    for p in c.GRID_PUMPS:
-        for f in c.GRID_FLIPS:
-            exp = qdot.Experiment(dark_loop(float(p), float(f)))
-            rows.append((exp.g2_zero(["XX", "X"]), exp.flux_per_ns(["XX", "X"]), exp.pair_flux_fraction()))
-    return np.array(rows).ravel()
+    exp, both = qdot.Experiment(DarkLoop(), drive=qdot.drive.CW()), ["XX", "X"]
+    grid = {"drive.power_uW": c.GRID_PUMPS, "source.flip_per_ns": c.GRID_FLIPS}
+    found = qdot.sweep(exp, grid, zero=("g2_zero", both), flux=("flux_per_ns", both), pairs=("pair_flux_fraction",))
+    return np.stack([found["zero"], found["flux"], found["pairs"]], axis=-1).ravel()
 
 
 METHODS = {
     "W1-single": {"qdot": (w1_single, w1, dark_loop)},
-    "W1-sweep": {"qdot": (w1_sweep, w1, dark_loop)},
+    "W1-sweep": {"qdot": (w1_sweep, DarkLoop)},
     "W2-pi": {"qdot": (w2_pi, w2)},
     "W2-2pi": {"qdot": (w2_2pi, w2)},
     "W3": {"qdot": (w3, cavity_model)},
     "W4-pulse": {"qdot": (w4_pulse, cavity_model)},
     "W4-cw": {"qdot": (w4_cw, cavity_model)},
     "W5": {"qdot": (w5,)},
-    "W6": {"qdot": (w6, dark_loop)},
+    "W6": {"qdot": (w6, DarkLoop)},
 }
