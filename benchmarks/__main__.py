@@ -230,6 +230,7 @@ def main() -> None:
     parser.add_argument("--readme", nargs="+", metavar="FILE.json", help="write what --json gave into README.md, and measure nothing")
     parser.add_argument("--sizes", action="store_true", help="cost of qdot against size, instead of the cases")
     parser.add_argument("--out", metavar="FILE.png", help="with --sizes: the figure")
+    parser.add_argument("--limit", type=float, default=30.0, metavar="SECONDS", help="with --sizes: a curve ends with the first point beyond this")
     parser.add_argument("--worker", nargs=4, metavar=("FAMILY", "CASE", "METHOD", "OUT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
@@ -248,7 +249,7 @@ def main() -> None:
     command = " ".join(["OMP_NUM_THREADS=1 python -m benchmarks", *args.cases])
     if args.sizes:
         sizes = import_module("benchmarks.sizes")
-        rows = sizes.measure(progress=not args.json)
+        rows = sizes.measure(args.limit)
         if args.out:
             sizes.draw(rows, args.out)
         if args.json:
