@@ -33,7 +33,7 @@ STEPPED = 1000.0
 """Largest norm times time of a small system that is not Metzler for which steps in double precision are as good as squaring."""
 MOST_COMPILED = 64
 """Largest dimension that the compiled kernel follows along many times."""
-WORST_EIGENVECTORS = 1e6
+WORST_EIGENVECTORS = 2e7
 """Largest condition number of eigenvectors that are used."""
 
 
