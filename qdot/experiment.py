@@ -31,6 +31,8 @@ Label = str | Sequence[str]
 EPS = float(np.finfo(float).eps)
 FLOOR = 64.0 * EPS
 """Smallest bound: the round-off of the last few products and quotients, which two runs may share."""
+COHERENT_FLOOR = 384.0 * EPS
+"""The same where entries can cancel: the two runs may come close to each other by chance, and further from the truth."""
 OTHER_STEPS = 0.79
 """How much shorter the steps of the repeated calculation are."""
 MIDDLING = 150
@@ -325,7 +327,8 @@ class Experiment:
                 focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
                 raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
             raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {error:.2g}", "raise rtol")
-        return value, (numeric + cut) / np.maximum(np.abs(value), self.atol) + FLOOR
+        least = COHERENT_FLOOR if self.timeline.generator.picture == "lindblad" else FLOOR
+        return value, (numeric + cut) / np.maximum(np.abs(value), self.atol) + least
 
     # -------------------------------------------------------------------------------------------------------- continuous
 
