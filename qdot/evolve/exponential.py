@@ -17,7 +17,7 @@ import scipy.linalg as sl
 
 from qdot.evolve import kernel
 from qdot.evolve.driven import drive_through
-from qdot.evolve.reduction import Matrix, dense, entries, is_metzler
+from qdot.evolve.reduction import Matrix, dense, entries, is_metzler, pattern, restrict, separate_parts
 from qdot.evolve.register import Register
 from qdot.evolve.steady import Solve, dense_solvers, inverse_norm, keeps_trace
 
@@ -249,6 +249,19 @@ def carry(a: Matrix, gains: Sequence[Matrix], register: Register, time: float, x
 
     trace: kept by a and gains together. By steps where rates times time are moderate or the system is large, else by squaring.
     """
+    # Coherences often part company with populations: each part by itself is smaller, and populations alone are Metzler.
+    parts = [] if is_metzler(a) else separate_parts(pattern([a, *gains]))
+    if len(parts) <= 1:
+        return _carry_together(a, gains, register, time, x, trace, stretch)
+    after = np.zeros(x.shape)
+    for part in parts:
+        if x[part].any():
+            after[part] = _carry_together(restrict(a, part), [restrict(g, part) for g in gains], register, time, x[part], trace[part], stretch)
+    return after
+
+
+def _carry_together(a: Matrix, gains: Sequence[Matrix], register: Register, time: float, x: np.ndarray, trace: np.ndarray, stretch: float) -> np.ndarray:
+    """The same of one part."""
     if time == 0.0 or not (any(entries(m)[2].size for m in (a, *gains)) and x.any()):
         return x
     d, n, m = x.shape

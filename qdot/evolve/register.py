@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import scipy.sparse as sp
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +137,11 @@ def _next(place: np.ndarray, axis: int, shape: tuple[int, ...], beyond: int) -> 
 
 
 def _monomials(steps: Sequence[np.ndarray] | np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
-    found = []
+    """Products of powers of the steps, each made from the one before: a step leads from a state to few others, so they are multiplied as sparse."""
+    by = [sp.csr_array(step) for step in steps]
+    found: dict[tuple[int, ...], sp.csr_array] = {(0,) * len(shape): sp.eye_array(steps[0].shape[0], format="csr")}
     for exponents in np.ndindex(*shape):
-        m = np.eye(steps[0].shape[0])
-        for step, k in zip(steps, exponents, strict=True):
-            m = m @ np.linalg.matrix_power(step, k)
-        found.append(m)
-    return found
+        axis = next((k for k, n in enumerate(exponents) if n), None)
+        if axis is not None:
+            found[exponents] = found[(*exponents[:axis], exponents[axis] - 1, *exponents[axis + 1 :])] @ by[axis]
+    return [m.toarray() for m in found.values()]

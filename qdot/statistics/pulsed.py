@@ -26,8 +26,6 @@ from qdot.evolve import (
     drive_through,
     fixed_point,
     is_compiled,
-    is_metzler,
-    is_zero,
     joint_numbers,
     nothing_counted,
     numbers,
@@ -36,7 +34,6 @@ from qdot.evolve import (
     powers,
     relevant,
     restrict,
-    separate_parts,
     tail_powers,
     tail_rows,
 )
@@ -266,18 +263,4 @@ def _through(
             lengths, polynomials = part_of(lengths, polynomials, begin, end)
         terms = [Driven(_uncounted(axes, d.matrix, d.light), _counted(axes, d.light, d.matrix), p) for d, p in zip(s.driven, polynomials, strict=True)]
         return drive_through(a, gains, terms, lengths, register, x, trace, stretch)
-    # Undriven, coherences often part company with populations: each part by itself is smaller, and populations alone are Metzler.
-    time = 1.0 if s.is_instant else end - begin
-    parts = [] if is_metzler(a) else separate_parts(pattern([a, *gains]))
-    if len(parts) <= 1:
-        return carry(a, gains, register, time, x, trace, stretch)
-    after = np.zeros(x.shape)
-    for part in parts:
-        if not x[part].any():
-            continue
-        kept = [restrict(g, part) for g in gains]
-        if part.size == 1 and is_zero(restrict(a, part)) and all(is_zero(g) for g in kept):
-            after[part] = x[part]
-        else:
-            after[part] = carry(restrict(a, part), kept, register, time, x[part], trace[part], stretch)
-    return after
+    return carry(a, gains, register, 1.0 if s.is_instant else end - begin, x, trace, stretch)

@@ -25,15 +25,12 @@ from qdot.evolve import (
     dense,
     drive_through,
     fixed_point,
-    is_metzler,
-    is_zero,
     nothing_counted,
     numbers,
     pattern,
     powers,
     relevant,
     restrict,
-    separate_parts,
     steady_slopes,
     steady_state,
     tail_powers_and_slopes,
@@ -448,16 +445,4 @@ def _through(s: TangentStretch, axes: Sequence[TangentLight], group: Sequence[in
                     moved[first : first + len(axes)] = lights
                     terms.append(Driven(zero, tuple(moved), block.slopes[q].polynomials))
         return drive_through(a, gains, terms, np.ones(s.pieces), register, x, trace)
-    separate = [] if is_metzler(a) else separate_parts(pattern([a, *gains]))
-    if len(separate) <= 1:
-        return carry(a, gains, register, 1.0, x, trace)
-    after = np.zeros(x.shape)
-    for part in separate:
-        if not x[part].any():
-            continue
-        kept = [restrict(g, part) for g in gains]
-        if part.size == 1 and is_zero(restrict(a, part)) and all(is_zero(g) for g in kept):
-            after[part] = x[part]
-        else:
-            after[part] = carry(restrict(a, part), kept, register, 1.0, x[part], trace[part])
-    return after
+    return carry(a, gains, register, 1.0, x, trace)
