@@ -31,7 +31,7 @@ FAST = 0.01
 class Repeats(Generic[T]):
     """One quantity by several calculations.
 
-    given: as asked for; moved: with every rate moved in its last digits and with other steps; lower: with cut-offs one, two and three
+    given: as asked for; moved: with every rate moved in its last digits and, where rates set them, with other steps; lower: with cut-offs one, two and three
     lower (none where nothing is cut, or where it is cheaper to go up); raised: with higher cut-offs, calculated when first asked for, None
     where nothing is cut.
     """
