@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "qdot"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
-    ("model", "drive", "evolve", "data"),
+    ("model", "polarisation", "drive", "evolve", "data"),
     ("generator", "emitters", "micropillar", "phonons"),
     ("statistics", "detection", "repeats", "results"),
     ("experiment", "tags"),
