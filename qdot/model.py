@@ -164,6 +164,11 @@ class Model:
         check(self)
 
     @property
+    def modes(self) -> tuple[Cavity, ...]:
+        """Everything that holds photons and is cut off somewhere."""
+        return self.cavities
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The lines that emit light, in order of appearance."""
         names = [j.photon for j in self.jumps] + [c.photon for c in self.cavities]

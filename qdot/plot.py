@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from qdot.data import Series, split_unit
-from qdot.results import Curve, PhotonNumbers
+from qdot.results import Curve, PhotonNumbers, Spectrum
 
 if TYPE_CHECKING:
     from qdot.fitting import FitResult
@@ -21,7 +21,15 @@ DECADES = 2.0
 """An axis whose values are positive and span more than this many powers of ten is logarithmic."""
 BAR = 0.3
 """Width of a bar, in photons."""
-WORDS = {"g2_zero": "g2(0)", "tau": r"delay $\tau$", "tau1": r"delay $\tau_1$", "tau2": r"delay $\tau_2$", "t": "time"}
+WORDS = {
+    "g2_zero": "g2(0)",
+    "tau": r"delay $\tau$",
+    "tau1": r"delay $\tau_1$",
+    "tau2": r"delay $\tau_2$",
+    "t": "time",
+    "t1": r"time $t_1$",
+    "t2": r"time $t_2$",
+}
 
 
 def curve(result: Curve, ax: Axes | None = None) -> Axes:
@@ -30,16 +38,28 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(axis_label(result.argument))
     if result.x2 is not None and result.value.ndim == 2:
         mesh = ax.pcolormesh(result.x, result.x2, result.value, shading="nearest")
-        ax.set_ylabel(axis_label("tau2_ns"))
+        ax.set_ylabel(axis_label(result.argument2))
         ax.figure.colorbar(mesh, ax=ax, label=result.quantity)
         return ax
     marker = "o" if result.argument == "period" or result.x.size == 1 else ""
-    ax.plot(result.x, result.value, marker=marker, label=f"{result.quantity}, {result.stage}")
+    value, quantity = (np.abs(result.value), f"|{result.quantity}|") if np.iscomplexobj(result.value) else (result.value, result.quantity)
+    ax.plot(result.x, value, marker=marker, label=f"{quantity}, {result.stage}")
     if _wide(result.x):
         ax.set_xscale("log")
-    if _wide(result.value):
+    if _wide(value):
         ax.set_yscale("log")
-    ax.set_ylabel(f"{result.quantity} (1/ns)" if result.quantity.startswith("flux") else result.quantity)
+    ax.set_ylabel(f"{quantity} (1/ns)" if quantity.startswith(("flux", "density")) else quantity)
+    return ax
+
+
+def spectrum(result: Spectrum, ax: Axes | None = None) -> Axes:
+    """A spectrum against energy, elastic lines as vertical lines with their photons in the legend."""
+    ax = _axes(ax)
+    ax.plot(result.energy_ueV, result.value, label=f"{result.label}, {result.stage}")
+    for energy, photons in result.elastic:
+        ax.axvline(energy, linestyle="--", color="0.5", label=f"elastic, {photons:.3g} per ns")
+    ax.set_xlabel(axis_label("energy_ueV"))
+    ax.set_ylabel(f"photons ({result.unit})")
     return ax
 
 

@@ -4,7 +4,7 @@
 operators do to a state, and mixing of polarisations before light is counted. `from_qutip`: operators that users bring.
 """
 
-from qdot.generator.fields import Coordinates, Field, fields_of
+from qdot.generator.fields import Coordinates, Field, fields_of, stokes_jumps
 from qdot.generator.from_qutip import from_qutip
 from qdot.generator.pictures import Generator, Picture, classical_moves, lindblad, rate
 from qdot.generator.timeline import DrivenPart, Stretch, Timeline, under
@@ -22,5 +22,6 @@ __all__ = [
     "from_qutip",
     "lindblad",
     "rate",
+    "stokes_jumps",
     "under",
 ]

@@ -17,7 +17,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from qdot.errors import bad
-from qdot.generator.pictures import Generator
+from qdot.evolve import Matrix
+from qdot.generator.pictures import Generator, superoperator
 from qdot.model import Channel, JumpOperator, Operators
 from qdot.polarisation import Polarisation
 
@@ -98,7 +99,7 @@ def analysed(ops: Operators, analysis: Mapping[str, Polarisation]) -> Operators:
     kept: list[JumpOperator] = []
     split: dict[tuple[str, str | None], dict[str, list[JumpOperator]]] = {}
     for j in ops.jumps:
-        if j.photon in analysis:
+        if j.photon is not None and j.photon in analysis:
             split.setdefault((j.photon, j.drive), {}).setdefault(j.polarisation, []).append(j)
         else:
             kept.append(j)
@@ -112,3 +113,32 @@ def analysed(ops: Operators, analysis: Mapping[str, Polarisation]) -> Operators:
                 mixed = np.conj(p.h) * (nothing if h is None else h.matrix) + np.conj(p.v) * (nothing if v is None else v.matrix)
                 kept.append(JumpOperator(mixed.tocsr(), line, p.name, drive))
     return ops._replace(jumps=tuple(kept))
+
+
+def stokes_jumps(generator: Generator, line: str) -> list[Matrix]:
+    """The four real jumps of a line whose traces are its Stokes parameters: H + V, H - V, D - A and R - L.
+
+    For field operators h, v of one mode: h X h^dag + v X v^dag, their difference, h X v^dag + v X h^dag, and i (h X v^dag - v X h^dag).
+    Raises InputError if the line does not say which of its light is H and which is V.
+    """
+    ops = generator.operators
+    if ops is None:
+        raise bad("picture", "be 'lindblad' for polarisations", repr(generator.picture), "leave picture out")
+    n = ops.start.shape[0]
+    by: dict[str, list[sp.csr_array]] = {}
+    for j in ops.jumps:
+        if j.photon == line:
+            if j.drive is not None:
+                raise bad(f"line {line!r}", "be emitted by jumps that no drive multiplies", f"a jump driven by {j.drive!r}")
+            by.setdefault(j.polarisation, []).append(j.matrix)
+    if not by or not set(by) <= {"H", "V"}:
+        got = ", ".join(repr(p) for p in sorted(by))
+        raise bad(f"line {line!r}", "have jumps of polarisation H or V", got, "give the jumps of the source their polarisation, and do not analyse the line")
+    nothing = sp.csr_array((n, n), dtype=complex)
+    pairs = [(nothing if h is None else h, nothing if v is None else v) for h, v in zip_longest(by.get("H", ()), by.get("V", ()))]
+    return [
+        superoperator([two for h, v in pairs for two in ((h, h), (v, v))], n),
+        superoperator([(h, h) for h, _ in pairs], n) - superoperator([(v, v) for _, v in pairs], n),
+        superoperator([two for h, v in pairs for two in ((h, v), (v, h))], n),
+        superoperator([two for h, v in pairs for two in ((1j * h, v), (-1j * v, h))], n),
+    ]

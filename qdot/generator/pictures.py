@@ -139,7 +139,7 @@ def lindblad(model: Model, ops: Operators | None = None, frame_per_ns: Sequence[
 
     def both_sides(g: Matrix) -> Matrix:
         """rho -> g rho + rho g^dag."""
-        return _superoperator([(g, eye), (eye, g)], n)
+        return superoperator([(g, eye), (eye, g)], n)
 
     filed = _Filed(n * n)
     quiet = -1j * array(ops.hamiltonian)
@@ -156,9 +156,9 @@ def lindblad(model: Model, ops: Operators | None = None, frame_per_ns: Sequence[
         square = 0.5 * (c.conj().T @ c)
         if j.drive is None:  # what leaves goes into one non-Hermitian Hamiltonian
             quiet = quiet - square
-            filed.add(None, channel, None, _superoperator([(c, c)], n))
+            filed.add(None, channel, None, superoperator([(c, c)], n))
         else:
-            filed.add(j.drive, channel, both_sides(square), _superoperator([(c, c)], n))
+            filed.add(j.drive, channel, both_sides(square), superoperator([(c, c)], n))
     filed.silent = filed.silent + both_sides(quiet)
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
@@ -206,7 +206,7 @@ def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
     return rows
 
 
-def _superoperator(pairs: Sequence[tuple[Matrix, Matrix]], n: int) -> Matrix:
+def superoperator(pairs: Sequence[tuple[Matrix, Matrix]], n: int) -> Matrix:
     """rho -> sum A rho B^dag over pairs (A, B), for a sum that keeps rho Hermitian, between coordinates rho_ii, Re rho_ij, Im rho_ij (i < j)."""
     found: list[tuple[np.ndarray, ...]] = []
     for a, b in pairs:

@@ -31,6 +31,11 @@ class DrivenPart(NamedTuple):
     light: Mapping[Channel, Matrix]
     polynomials: np.ndarray
 
+    def height(self, pieces_ns: np.ndarray, at_ns: float) -> float:
+        """The envelope at a time after the start of its stretch, whose pieces have these lengths (all equal)."""
+        piece = min(int(at_ns / pieces_ns[0]), pieces_ns.size - 1)
+        return float(np.polyval(self.polynomials[piece, ::-1], at_ns / pieces_ns[0] - piece))
+
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
@@ -85,6 +90,21 @@ class Timeline:
 
         return replace(self, stretches=tuple(stretch(s) for s in self.stretches), rest=stretch(self.rest))
 
+    def assembled(self, change: Callable[[Matrix, Mapping[Channel, Matrix]], Matrix], constant: Matrix | None = None) -> Timeline:
+        """A larger system over the same stretches: `change` makes its matrices from each (silent part, its light), and must be linear in the two.
+
+        constant: added to the generator wherever time goes on, that is, not to instants. The new system counts nothing.
+        """
+
+        def stretch(s: Stretch) -> Stretch:
+            silent = change(s.silent, s.jumps)
+            if constant is not None and not s.is_instant:
+                silent = silent + constant
+            driven = tuple(DrivenPart(change(d.matrix, d.light), {}, d.polynomials) for d in s.driven)
+            return replace(s, silent=silent, jumps={}, driven=driven)
+
+        return replace(self, stretches=tuple(stretch(s) for s in self.stretches), rest=stretch(self.rest))
+
     def jittered(self, relative: float, rng: np.random.Generator) -> Timeline:
         """The same timeline with every matrix entry moved by `relative` of itself, up or down: how much do rounded inputs matter?"""
 
@@ -109,7 +129,8 @@ class Timeline:
 def in_frame(ops: Operators, drives: Sequence[Drive]) -> tuple[Operators, tuple[float, ...]]:
     """(operators in the frame in which every continuous drive is static and pulsed drives keep their detuning, and by how much it turns).
 
-    The second: for each jump, by how much the frame lowers the frequency of its photons, rad/ns. Raises InputError if there is no such frame: the steady state would then depend on time, or on how pulses and laser are locked in phase.
+    The second: for each jump, by how much the frame lowers the frequency of its photons, rad/ns. Raises InputError if there is no such frame: the
+    steady state would then depend on time, or on how pulses and laser are locked in phase.
     """
     turning = {d.name: d.detuning_per_ns for d in drives if isinstance(d, CW) and d.detuning_ueV != 0.0}
     if not turning:

@@ -1,0 +1,658 @@
+"""An experiment whose photons are counted: set-up, populations, flux, correlations and photon numbers, each with its error bound.
+
+Every number comes with `error_bound`, the largest |error| / max(|value|, atol): the calculation is repeated with other step sizes and every rate
+moved in its last digits, and with other cut-offs where there are any; what changes, times a margin, is the bound (see repeats).
+An error above `rtol` is refused: entry by entry in the rate picture, over the largest value of the curve in the Lindblad picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+
+import numpy as np
+
+from qdot.drive import CW, Drive, Pulse
+from qdot.errors import InputError, bad, number, unknown
+from qdot.evolve import Endless, NotUnique, TooManySteps, is_metzler, reach
+from qdot.evolve.reduction import pattern
+from qdot.generator import Picture, Timeline, under
+from qdot.model import Channel, Model
+from qdot.polarisation import Polarisation, polarisation
+from qdot.repeats import Repeats, errors
+from qdot.results import Curve, Explanation, JointPhotonNumbers, Number, PhotonNumbers
+from qdot.statistics import Counts, PulsedLight, SteadyLight, pulsed_light, steady_light
+
+T = TypeVar("T")
+Label = str | Sequence[str]
+EPS = float(np.finfo(float).eps)
+FLOOR = 64.0 * EPS
+"""Smallest bound: the round-off of the last few products and quotients, which two runs may share."""
+COHERENT_FLOOR = 384.0 * EPS
+"""The same where entries can cancel: the two runs may come close to each other by chance, and further from the truth."""
+OTHER_STEPS = 0.79
+"""How much shorter the steps of the repeated calculation are."""
+MIDDLING = 150
+"""From this many entries on, cut-offs are lowered rather than raised to see what they change."""
+LARGE = 1000
+"""From this many entries on, the calculations under pulses go on at the same time on several cores."""
+CORES = min(4, os.cpu_count() or 1)
+
+
+FIGURES: Mapping[str, Callable[[Counts], float]] = {
+    "mean_photons": lambda c: c.moments[1],
+    "g2_zero": lambda c: c.moments[2] / c.moments[1] ** 2,
+    "g3_zero": lambda c: c.moments[3] / c.moments[1] ** 3,
+    "photon_fraction_in_pairs": lambda c: 2 * c.probabilities[2] / c.moments[1],
+    "event_fraction_of_pairs": lambda c: c.probabilities[2] / c.at_least[1],
+    "pair_efficiency": lambda c: c.probabilities[2],
+    "pair_coincidence_efficiency": lambda c: c.moments[2] / 2,
+    "pair_share_of_multiphotons": lambda c: c.probabilities[2] / c.at_least[2],
+}
+"""What is read off photon numbers."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that can say what it is made of."""
+
+    def model(self) -> Model: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What every experiment has: source, drives, collection, and photons that are counted. See Experiment."""
+
+    source: Any
+    drive: Drive | Sequence[Drive] | None = None
+    collection: Mapping[str, Any] = field(default_factory=dict)
+    picture: Picture | None = None
+    rtol: float = 1e-9
+    atol: float = 1e-12
+    analysis: Mapping[str, Polarisation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, Model) and not isinstance(self.source, Source):
+            raise bad("Experiment.source", "be an emitter or a Model", type(self.source).__name__, "see `qdot emitters`")
+        for d in self.drives:
+            if not isinstance(d, Drive):
+                raise bad("Experiment.drive", "be a drive of qdot.drive or a sequence of them", type(d).__name__, "for example qdot.drive.CW(power_uW=1.0)")
+        if self.picture not in (None, "rate", "lindblad"):
+            raise unknown("Experiment.picture", self.picture, ["rate", "lindblad"])
+        number("rtol", self.rtol, low=0.0, open_low=True)
+        number("atol", self.atol, low=0.0, open_low=True)
+        for line in self.analysis:
+            if line not in self.model.lines:
+                raise unknown("Experiment.analysis (a line that the source emits)", line, self.model.lines)
+        if self.collection:
+            self._transmission(self.stages[-1])
+
+    # ------------------------------------------------------------------------------------------------------------ set-up
+
+    @property
+    def drives(self) -> tuple[Drive, ...]:
+        """The drives as a tuple."""
+        if self.drive is None:
+            return ()
+        return (self.drive,) if isinstance(self.drive, Drive) else tuple(self.drive)
+
+    @cached_property
+    def model(self) -> Model:
+        """The source's model."""
+        return self.source if isinstance(self.source, Model) else self.source.model()
+
+    @property
+    def is_pulsed(self) -> bool:
+        """True if any drive is a pulse."""
+        return any(isinstance(d, Pulse) for d in self.drives)
+
+    @property
+    def period_ns(self) -> float | None:
+        """Repetition period of a train, else None."""
+        return next((d.period_ns for d in self.drives if isinstance(d, Pulse)), None)
+
+    @property
+    def window(self) -> str:
+        """What photons are counted in: part of every pulsed result."""
+        if self.period_ns is not None:
+            return f"one period of {self.period_ns:g} ns in the periodic steady state"
+        return "all times after the start" if self.is_pulsed or not self.drives else "continuous"
+
+    def replace(self, changes: Mapping[str, Any] | None = None, **fields: Any) -> Self:
+        """A new experiment with fields changed: replace(drive=...), or by dotted name, replace({"source.spin_flip_per_ns": 1e-4})."""
+        new: dict[str, Any] = dict(fields)
+        for name, value in (changes or {}).items():
+            head, _, tail = name.partition(".")
+            if head not in {f.name for f in dataclasses.fields(self)}:
+                raise unknown("replace", name, [f.name for f in dataclasses.fields(self)])
+            if not tail:
+                new[head] = value
+                continue
+            part = new.get(head, getattr(self, head))
+            if head == "collection":
+                new[head] = {**part, tail: value}
+            elif head == "drive" and not isinstance(part, Drive):
+                new[head] = tuple(_with(d, tail, value, head) for d in part)
+            else:
+                new[head] = _with(part, tail, value, head)
+        return dataclasses.replace(self, **new)
+
+    def analysed(self, analysis: Mapping[str, str | Polarisation] | None = None, **lines: str | Polarisation) -> Self:
+        """The same experiment with lines looked at in another basis than H and V: analysed(XX="D", X="R") tells "XX:D" from "XX:A", and "X:R" from "X:L".
+
+        Jones vectors: qdot.polarisation.Polarisation, linear, analyser. The dynamics stay; the Lindblad picture is needed.
+        """
+        asked = {line: polarisation(p, f"analysed({line}=...)") for line, p in {**(analysis or {}), **lines}.items()}
+        return dataclasses.replace(self, analysis={**self.analysis, **asked})
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Where light can be looked at, "emission" first."""
+        if not self.collection:
+            return ("emission",)
+        if all(isinstance(v, Mapping) for v in self.collection.values()):
+            return ("emission", *self.collection)
+        return ("emission", "first_lens")
+
+    def _transmission(self, stage: str | None) -> dict[str, float]:
+        """{line: probability that its photon reaches the stage}."""
+        stage = self.stages[-1] if stage is None else stage
+        if stage not in self.stages:
+            raise unknown("stage", stage, self.stages)
+        lines = self.model.lines
+        total = dict.fromkeys(lines, 1.0)
+        nested = len(self.stages) > 1 and all(isinstance(v, Mapping) for v in self.collection.values())
+        chain = self.collection if nested else {"first_lens": self.collection}
+        for name in self.stages[1 : self.stages.index(stage) + 1]:
+            seen: dict[str, str] = {}
+            for label, eta in chain[name].items():
+                number(f"collection {label!r}", eta, low=0.0, high=1.0)
+                if ":" in label:
+                    raise bad(f"collection {label!r}", "name a line or a group, not a polarisation", label, 'use analysed and look at "line:polarisation"')
+                for line in self.model.lines_of(label, "collection"):
+                    if line in seen:
+                        raise bad(f"collection {label!r}", f"not name line {line!r} a second time", f"also in {seen[line]!r}", "give each line one probability")
+                    seen[line] = label
+                    total[line] *= float(eta)
+        return total
+
+    def _channels(self, line: str) -> tuple[Channel, ...]:
+        """The channels of a line: its polarisations as the source names them, or as they are analysed."""
+        if line in self.analysis:
+            return tuple(Channel(line, p.name) for p in (self.analysis[line], self.analysis[line].orthogonal))
+        emitters = [*self.model.jumps, *self.model.modes]
+        return tuple(dict.fromkeys(Channel(line, e.polarisation) for e in emitters if e.photon == line))
+
+    def _split(self, label: str) -> tuple[str, str]:
+        """(line or group, polarisation or "") of one label."""
+        if label in self.model.lines or label in self.model.groups:
+            return label, ""
+        name, _, polarisation = label.rpartition(":")
+        return (name, polarisation) if name else (label, "")
+
+    def _lines(self, label: Label) -> set[str]:
+        """The lines behind a label, whatever their polarisation."""
+        return {line for one in flat(label) for line in self.model.lines_of(self._split(one)[0])}
+
+    def _light(self, label: Label, stage: str | None, argument: str = "label") -> dict[Channel, float]:
+        """{channel: weight} of a label at a stage: "X", "X:H" for one polarisation, a group, or several of them in a list."""
+        eta = self._transmission(stage)
+        found: dict[Channel, float] = {}
+        for one in flat(label):
+            name, polarisation = self._split(one)
+            for line in self.model.lines_of(name, argument):
+                channels = self._channels(line)
+                chosen = [c for c in channels if not polarisation or c.polarisation == polarisation]
+                if not chosen:
+                    known = [f"{line}:{c.polarisation}" for c in channels if c.polarisation]
+                    remedy = f"look at it in another basis: analysed({line}={polarisation!r})" if known else "this line does not tell polarisations apart"
+                    raise bad(
+                        f"{argument} {one!r}",
+                        "name a polarisation that " + (f"is told apart: {', '.join(known)}" if known else "there is"),
+                        polarisation,
+                        remedy,
+                    )
+                found |= {c: eta[line] for c in chosen}
+        if not found:
+            self.model.lines_of(label, argument)
+        return found
+
+    # ------------------------------------------------------------------------------------------------------------ errors
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The generator of the source bound to its drives."""
+        try:
+            return under(self.model, self.drives, self.picture, analysis=self.analysis)
+        except TooManySteps:
+            raise self._too_many_steps() from None
+
+    @cached_property
+    def _made(self) -> dict[tuple[type, str, int], Any]:
+        """Reduced systems that have been made: {(kind, role, how much is cut): PulsedLight or SteadyLight}."""
+        return {}
+
+    def _cut(self, role: str, less: int) -> Timeline:
+        """The timeline as given, or with another cut-off: `less` number states less in each cavity, or more (role "raised")."""
+        if role != "raised" and not less:
+            return self.timeline
+        model = (self._raised or self.model) if role == "raised" else self.model.with_fewer_fock(less)
+        return under(model, self.drives, self.picture, analysis=self.analysis)
+
+    @cached_property
+    def _raised(self) -> Model | None:
+        """The model with more number states in each cavity, or the emitter's finer one; None where no cut is felt."""
+        if self.model.modes:
+            t = self.timeline
+            is_felt = np.any(reach(pattern(t.matrices()), t.generator.start != 0) & t.generator.top_fock)
+            return self.model.with_more_fock() if is_felt else None
+        finer = None if isinstance(self.source, Model) else getattr(self.source, "finer", lambda: None)()
+        return None if finer is None else finer.model()
+
+    def _pulsed(self, role: str, less: int = 0) -> PulsedLight:
+        """The light under pulses by one of the calculations: "given", "moved" or "raised"."""
+        key = (PulsedLight, role, less)
+        if key not in self._made:
+            timeline, stretch = self._cut(role, less), 1.0
+            if role == "moved":
+                timeline, stretch = timeline.jittered(EPS, np.random.default_rng(20260302)), OTHER_STEPS
+            self._made[key] = pulsed_light(timeline, stretch)
+        return self._made[key]
+
+    def _steady(self, role: str, less: int = 0) -> SteadyLight:
+        """The steady light; "given": as given and moved, in one stack."""
+        key = (SteadyLight, role, less)
+        if key not in self._made:
+            try:
+                timelines = [self._cut(role, less)]
+                if role == "given":
+                    timelines.append(timelines[0].jittered(EPS, np.random.default_rng(20260302)))
+                self._made[key] = steady_light(timelines, (1.0, OTHER_STEPS))
+            except NotUnique as e:
+                raise self._not_unique(e) from None
+        return self._made[key]
+
+    def _lower(self, dimension: int) -> range:
+        """By how many number states each cavity is lowered to see its cut-off: where going up would cost more."""
+        focks = [c.fock for c in self.model.modes]
+        return range(1, 4) if dimension >= MIDDLING and focks and min(focks) >= 5 and self._raised is not None else range(0)
+
+    def _continuous(self, compute: Callable[[SteadyLight], np.ndarray], what: str, instead: str) -> Repeats[np.ndarray]:
+        """One quantity of the steady light by every calculation; compute gives (B, ...) of a stack of B."""
+        if self.is_pulsed:
+            raise bad(what, "be asked of a continuous drive", "a pulsed one", instead)
+        both = compute(self._steady("given"))
+        lower = tuple(compute(self._steady("lower", k))[0] for k in self._lower(self._steady("given").keep.size))
+        raised = None if self._raised is None else cache(lambda: compute(self._steady("raised"))[0])
+        return Repeats(both[0], both[1], lower, raised)
+
+    def _run(self, compute: Callable[[PulsedLight], T], what: str) -> Repeats[T]:
+        """One quantity under pulses by every calculation, on several cores where the system is large."""
+        if not self.is_pulsed and any(isinstance(d, CW) for d in self.drives):
+            raise bad(what, "be asked of a pulsed drive, or of a decay without any drive", "a continuous drive", "ask for g2 and flux")
+
+        def told(role: str, less: int = 0) -> T:
+            try:
+                return compute(self._pulsed(role, less))
+            except NotUnique as e:
+                raise self._not_unique(e) from None
+            except TooManySteps:
+                raise self._too_many_steps() from None
+            except Endless:
+                again = "a source whose continuous part excites it again for ever"
+                remedy = "give a pulsed drive a period_ns, or ask for g2 and flux of the continuous light"
+                raise bad(what, "count a finite number of photons", again, remedy) from None
+
+        raised = None if self._raised is None else cache(lambda: told("raised"))
+        try:
+            dimension = self._pulsed("given").keep.size
+        except (NotUnique, TooManySteps):
+            dimension = 0
+        roles = [("given", 0), ("moved", 0), *(("lower", k) for k in self._lower(dimension))]
+        if dimension < LARGE:
+            found = [told(*r) for r in roles]
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(CORES) as pool:
+                found = list(pool.map(lambda r: told(*r), roles))
+        return Repeats(found[0], found[1], tuple(found[2:]), raised)
+
+    def _not_unique(self, e: NotUnique) -> InputError:
+        levels = self.timeline.generator.levels
+        names = [[self.model.levels[i] for i in np.flatnonzero(levels[:, c].any(axis=1))] for c in e.classes]
+        ends = (
+            " or ".join("{" + ", ".join(n) + "}" for n in names) if names else "more than one state (a superposition is trapped, or a rate is too slow to tell)"
+        )
+        remedy = "add the missing transition, remove one branch or choose another start"
+        kept = ", each of which keeps the population that it once has" if names else ""
+        return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}{kept}", remedy)
+
+    def _measure(self, runs: Repeats[Any], what: str, checked: bool = True) -> tuple[np.ndarray, float]:
+        """(values, bound) of one quantity; raises InputError where the error is above the tolerance.
+
+        The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
+        applies to the error over the largest value of the curve.
+        """
+        runs = runs.map(lambda v: np.atleast_1d(np.asarray(v, dtype=float)))
+        floor = np.maximum(np.abs(runs.given), self.atol)
+        unit = np.full(floor.shape, floor.max(initial=0.0)) if self.timeline.generator.picture == "lindblad" else floor
+        value, bounds = self._bounded(runs, unit, [what], np.full(1, checked))
+        return value, float(bounds.max(initial=0.0))
+
+    def _measure_each(self, runs: Repeats[np.ndarray], names: Sequence[str], scale: np.ndarray, checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(values, bounds) of several figures (n,), each for itself; in the Lindblad picture relative to `scale` (n,) where they are smaller."""
+        unit = np.maximum(np.abs(runs.given), self.atol)
+        if self.timeline.generator.picture == "lindblad":
+            unit = np.maximum(unit, scale)
+        return self._bounded(runs, unit, names, checked)
+
+    def _bounded(self, runs: Repeats[np.ndarray], unit: np.ndarray, names: Sequence[str], checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(values, bounds entry by entry), the tolerance applied to errors over `unit`; names: of each entry, or one for all."""
+        value = runs.given
+        if not np.all(np.isfinite(value)):
+            what = names[int(np.argmin(np.isfinite(value))) if len(names) > 1 else 0]
+            raise bad(what, "be finite", "an overflow", "check rates, delays and powers: some are too large or too small to calculate with")
+        held = np.broadcast_to(checked, value.shape)
+        numeric, cut = errors(runs, lambda error: bool(np.all((error <= self.rtol * unit)[held])))
+        asked = np.where(held, (numeric + cut) / unit, 0.0)
+        if not np.all(asked <= self.rtol):
+            worst = np.unravel_index(int(np.argmax(asked)), asked.shape)
+            what, error = names[int(worst[0]) if len(names) > 1 else 0], float(asked[worst])
+            if cut[worst] > 0.5 * (numeric + cut)[worst]:
+                must, got = f"be large enough for a relative error of rtol = {self.rtol:g}", f"error {error:.2g}"
+                if not self.model.modes:
+                    raise bad(f"the cut-off of {type(self.source).__name__} ({what})", must, got, "raise its largest number (max_pairs) or rtol")
+                focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.modes)
+                raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
+            raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {error:.2g}", "raise rtol")
+        least = COHERENT_FLOOR if self.timeline.generator.picture == "lindblad" else FLOOR
+        return value, (numeric + cut) / np.maximum(np.abs(value), self.atol) + least
+
+    # -------------------------------------------------------------------------------------------------------- continuous
+
+    def populations(self) -> dict[str, Number]:
+        """{level: population}: steady state (continuous) or at the period start, before any pulse there (train); light traced out."""
+        if self.period_ns is not None:
+            runs = self._run(self._populations, "populations")
+        else:
+            instead = "give the train a period_ns: after a single pulse they depend on time"
+            runs = self._continuous(self.view("populations"), "populations", instead)
+        values, bound = self._measure(runs, "populations")
+        return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
+
+    def _populations(self, light: SteadyLight | PulsedLight) -> np.ndarray:
+        """(..., levels) in the order of the model's levels; a finer model may have more."""
+        return light.populations()[..., [light.names.index(name) for name in self.model.levels]]
+
+    def _too_many_steps(self) -> InputError:
+        remedy = "shorten the pulse, lower the rates, or use a square or instant pulse, which need no steps"
+        return bad("the pulse", f"take at most {TooManySteps.LIMIT} steps", "a product of rates (or Rabi frequency or detuning) and length beyond it", remedy)
+
+    def flux_per_ns(self, label: Label | None = None, stage: str | None = None) -> Any:
+        """Photons per ns: Number of one label, or {line: Number} of all. Continuous drive, or the time average of a train."""
+        if label is None:
+            return {line: self.flux_per_ns(line, stage) for line in self.model.lines}
+        period = self.period_ns
+        runs: Repeats[Any]
+        if period is not None:
+            runs = self._means(self._light(label, stage)).map(lambda m: m / period)
+        else:
+            instead = "give the train a period_ns: a single pulse has a number of photons, not a flux"
+            runs = self._continuous(self.view("flux_per_ns", label, stage), "flux_per_ns", instead)
+        values, bound = self._measure(runs, f"flux of {label}")
+        return Number(values[0], bound)
+
+    def view(self, quantity: str, *args: Any) -> Callable[[SteadyLight], np.ndarray]:
+        """How a method of this experiment with these arguments reads its result off a stack of steady light: (B, ...) of a stack of B.
+
+        quantity: "populations", "flux_per_ns", "g2", "g2_zero" or "pair_flux_fraction"; everything but `populations` names its labels.
+        Raises InputError for arguments that make no sense; what is returned does where the light is dark.
+        """
+        return _VIEWS[quantity](self, *args)
+
+    def _view_flux(self, label: Label, stage: str | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        light = self._light(label, stage)
+        return lambda s: s.flux(light)
+
+    def _view_g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        tau, second = delays_of(tau_ns), first if second is None else second
+        a, b = self._light(first, None, "first"), self._light(second, None, "second")
+        return lambda s: s.g2(tau, _lit(s, a, first), _lit(s, b, second))
+
+    def _view_g2_zero(self, label: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        other = label if second is None else second
+        a, b = self._light(label, None), self._light(other, None)
+        return lambda s: s.g2_zero(_lit(s, a, label), _lit(s, b, other))
+
+    def _view_pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Callable[[SteadyLight], np.ndarray]:
+        both = [*flat(first), *flat(second)]
+        a, b = self._light(first, stage), self._light(both, stage)
+        return lambda s: 2 * s.flux(a) / s.flux(_lit(s, b, both))
+
+    def g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Curve:
+        """g2(tau) for `second` (default: `first`) detected tau after `first`; continuous drive, unchanged by loss.
+
+        tau_ns: delays in ns, negative ones exchange the labels. Several labels in a list are added.
+        """
+        second = first if second is None else second
+        see, instead = self.view("g2", tau_ns, first, second), "ask for side_peaks (g2[m] of the pulse train) or photon_numbers"
+        values, bound = self._measure(self._continuous(see, "g2(tau)", instead), f"g2 of {first} and {second}")
+        return Curve("tau_ns", delays_of(tau_ns), values, bound, f"g2({name_of(first)}, {name_of(second)})", self.stages[-1])
+
+    def g3(self, tau1_ns: Any, tau2_ns: Any, label: Label | tuple[Label, Label, Label]) -> Curve:
+        """g3(tau1, tau2), both delays >= 0 from the first photon; label: one for all three, or (first, second, third).
+
+        Shapes of the delays are broadcast; the curve's values have the broadcast shape.
+        """
+        three = tuple(label) if isinstance(label, tuple) and len(label) == 3 else (label, label, label)
+        tau1, tau2 = np.broadcast_arrays(np.asarray(tau1_ns, dtype=float), np.asarray(tau2_ns, dtype=float))
+        if tau1.size == 0 or not (np.all(np.isfinite(tau1)) and np.all(np.isfinite(tau2)) and np.all(tau1 >= 0) and np.all(tau2 >= 0)):
+            raise bad("tau1_ns and tau2_ns", "be finite delays >= 0 in ns from the first photon", "others", "reorder the labels for a negative delay")
+        instead = "ask for photon_numbers, whose g3_zero is that of the pulses"
+        if self.is_pulsed:
+            raise bad("g3", "be asked of a continuous drive", "a pulsed one", instead)
+        lights = [self._light(one, None) for one in three]
+
+        def see(s: SteadyLight) -> np.ndarray:
+            return s.g3(tau1.ravel(), tau2.ravel(), *(_lit(s, light, one) for light, one in zip(lights, three, strict=True)))
+
+        values, bound = self._measure(self._continuous(see, "g3", instead), "g3")
+        return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(name_of(one) for one in three)})", self.stages[-1], tau2)
+
+    def g2_zero(self, label: Label, second: Label | None = None) -> Number:
+        """g2(0) under continuous drive; under pulses <n(n-1)>/<n>^2 of one label."""
+        if self.is_pulsed or (not self.drives and second is None and not self.model.drives and self._decays_only()):
+            numbers = self.photon_numbers(label, max=2)
+            return Number(numbers.g2_zero, numbers.errors["g2_zero"])
+        values, bound = self._measure(self._continuous(self.view("g2_zero", label, second), "g2(0)", ""), f"g2(0) of {label}")
+        return Number(values[0], bound)
+
+    def _decays_only(self) -> bool:
+        """True if nothing drives the source in its steady state, so that only its start state's light can be meant."""
+        light = self._light(self.model.lines, None) if self.model.lines else {}
+        return not self._steady("given").flux(light)[0] > 0.0
+
+    def pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Number:
+        """2 flux(XX) / flux(XX + X): the share of photons that come in pairs where every XX photon is followed by an X photon."""
+        instead = "ask for photon_numbers, whose photon_fraction_in_pairs is that of the pulses"
+        runs = self._continuous(self.view("pair_flux_fraction", first, second, stage), "pair_flux_fraction", instead)
+        values, bound = self._measure(runs, "pair_flux_fraction")
+        return Number(values[0], bound)
+
+    # ------------------------------------------------------------------------------------------------------------ report
+
+    def explain(self) -> Explanation:
+        """How this experiment is calculated: size before and after reduction, methods, cut-offs and error bounds."""
+        pulsed = self.is_pulsed or (not self.drives and not self.model.drives and self._decays_only())
+        light = self._pulsed("given") if pulsed else self._steady("given")
+        g = self.timeline.generator
+        bounds = {}
+        if pulsed and self.model.lines:
+            everything = self._light(self.model.lines, None)
+            counts = self._run(lambda p: p.count(everything, 2), "explain")
+            bounds["P(n) of all light"] = self._measure(counts.map(lambda c: c.probabilities), "P(n)", checked=False)[1]
+            bounds["its mean"] = self._measure(counts.map(lambda c: c.moments[1]), "mean photons", checked=False)[1]
+        elif not pulsed:
+            bounds = {"populations": max(p.error_bound for p in self.populations().values())}
+        if self._raised is None:
+            cut = "none"
+        elif not self.model.modes:
+            cut = "measured by raising it"
+        elif self._lower(light.keep.size):
+            cut = "number states, measured by lowering them by one, two and three"
+        else:
+            cut = "number states, measured by raising them by a third"
+        return Explanation(
+            picture=g.picture,
+            hilbert=g.levels.shape[1] if g.picture == "rate" else round(g.dimension**0.5),
+            entries=g.dimension,
+            kept=light.keep.size,
+            is_positive=all(is_metzler(m) for m in self.timeline.matrices()) if g.picture == "rate" else False,
+            methods=light.methods,
+            cut_off=cut,
+            error_bounds=bounds,
+        )
+
+    # ------------------------------------------------------------------------------------------------------------ pulsed
+
+    def _means(self, light: Mapping[Channel, float]) -> Repeats[float]:
+        return self._run(lambda p: float(p.moments((light,), (1,))[1]), "photon_numbers")
+
+    def photon_numbers(self, label: Label, max: int = 6, stage: str | None = None) -> PhotonNumbers:
+        """P(0..max) of a label and every figure read off it, at a stage (default: the last of the collection).
+
+        Train: per period in the periodic steady state. Single pulse, or no drive at all: to infinity, from the start state.
+        The moments do not depend on `max`. Raises InputError if the count diverges or the label stays dark.
+        """
+        top = count_of(max)
+        stage = self.stages[-1] if stage is None else stage
+        light = self._light(label, stage)
+        counts = self._run(lambda p: p.count(light, int(np.maximum(top, 2))), "photon_numbers")
+        if not any(light.values()) or not counts.given.moments[1] > 0.0:
+            raise bad(f"label {label!r} at stage {stage!r}", "emit light under this drive", "mean photon number 0", "check drive, start state and collection")
+        probabilities, bound = self._measure(counts.map(lambda c: c.probabilities[: top + 1]), f"P(n) of {label}")
+        names = [name for name in FIGURES if name != "pair_share_of_multiphotons" or counts.given.at_least[2] > 0.0]
+        scale = np.array([0.0 if name == "mean_photons" else 1.0 for name in names])
+        read = counts.map(lambda c: np.array([FIGURES[name](c) for name in names]))
+        of_label = [f"{name} of {label}" for name in names]
+        values, found = self._measure_each(read, of_label, scale, np.array([name != "pair_share_of_multiphotons" for name in names]))
+        figures = dict.fromkeys(FIGURES, float("nan")) | dict(zip(names, values.tolist(), strict=True))
+        bounds = {"photon_numbers": bound, **dict(zip(names, found.tolist(), strict=True))}
+        if self._lines(label) == {"XX", "X"} and ":" not in name_of(label):
+            eta = self._transmission(stage)
+            prepared = self._means(self._light("XX", "emission")).map(lambda m: m * eta["XX"] * eta["X"])
+            measured, bounds["prepared_pair_efficiency"] = self._measure(prepared, f"prepared_pair_efficiency of {label}")
+            figures["prepared_pair_efficiency"] = float(measured[0])
+        return PhotonNumbers(
+            label=name_of(label),
+            stage=stage,
+            window=self.window,
+            probabilities=probabilities,
+            errors=bounds,
+            again=lambda other: self.photon_numbers(label, max=top, stage=other),
+            **figures,
+        )
+
+    def joint_photon_numbers(self, labels: tuple[Label, Label] = ("XX", "X"), max: int = 6, stage: str | None = None) -> JointPhotonNumbers:
+        """Joint P(n, m) of two labels, both up to max, per period of a train or to infinity after one pulse."""
+        top = count_of(max)
+        if isinstance(labels, str) or len(labels) != 2:
+            raise bad("labels", "name two labels", labels, 'for example ["XX", "X"]')
+        stage = self.stages[-1] if stage is None else stage
+        lights = [self._light(one, stage, "labels") for one in labels]
+        shared = set(lights[0]) & set(lights[1])
+        if shared:
+            raise bad("labels", "share no line", " and ".join(name_of(one) for one in labels), "count each photon once")
+        runs = self._run(lambda p: p.joint(lights, [top, top]), "photon_numbers")
+        probabilities, bound = self._measure(runs, f"P(n, m) of {labels}")
+        moments = self._run(lambda p: p.moments(lights, [1, 1]), "photon_numbers")
+        means, mean_bound = self._measure(moments.map(lambda m: np.array([m[1, 0], m[0, 1]])), "mean_photons")
+        bounds = {"photon_numbers": bound, "mean_photons": mean_bound}
+        value = float("nan")
+        if means.all():
+            measured, bounds["cross_g2_zero"] = self._measure(moments.map(lambda m: m[1, 1] / (m[1, 0] * m[0, 1])), "cross_g2_zero")
+            value = float(measured[0])
+        return JointPhotonNumbers((name_of(labels[0]), name_of(labels[1])), stage, self.window, probabilities, means, value, bounds)
+
+    def side_peaks(self, count: int, label: Label, stage: str | None = None) -> Curve:
+        """g2[m] = <n_0 n_m>/mu^2 of a train, m = 0 .. count, with <n(n-1)>/mu^2 at m = 0; far peaks tend to 1."""
+        if self.period_ns is None:
+            raise bad("side_peaks", "be asked of a train", "a drive without period_ns", "add period_ns")
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise bad("side_peaks count", "be a whole number >= 0", count)
+        light = self._light(label, stage)
+        runs = self._run(lambda p: p.correlations(light, count), "side_peaks")
+        if np.any(np.isnan(runs.given)):
+            raise bad(f"label {label!r}", "emit light under this drive", "mean photon number 0", "check the drive and the collection")
+        values, bound = self._measure(runs, "side_peaks")
+        return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({name_of(label)})", stage or self.stages[-1])
+
+    def emission_profile(self, t_ns: Any, label: Label, stage: str | None = None) -> Curve:
+        """Flux in 1/ns at times t after the period start (train, 0 <= t <= period) or after t = 0 (single pulse): the decay trace."""
+        t = times_of("t_ns", t_ns)
+        limit = np.inf if self.period_ns is None else self.period_ns
+        if t.ndim != 1 or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(t > limit):
+            raise bad("t_ns", f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the period")
+        light = self._light(label, stage)
+        runs = self._run(lambda p: p.profile(light, t), "emission_profile")
+        values, bound = self._measure(runs, "emission_profile")
+        return Curve("t_ns", t, values, bound, f"flux({name_of(label)})", stage or self.stages[-1])
+
+
+_VIEWS: Mapping[str, Callable[..., Callable[[SteadyLight], np.ndarray]]] = {
+    "populations": lambda experiment: experiment._populations,
+    "flux_per_ns": Counted._view_flux,
+    "g2": Counted._view_g2,
+    "g2_zero": Counted._view_g2_zero,
+    "pair_flux_fraction": Counted._view_pair_flux_fraction,
+}
+
+
+def _lit(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> Mapping[Channel, float]:
+    """The light, if every source of the stack emits it."""
+    if not any(light.values()):
+        raise bad(f"collection of {label!r}", "be > 0 for a correlation", 0, "collect some of its light")
+    if not np.all(steady.flux(light) > 0.0):
+        raise bad(f"label {label!r}", "emit light in the steady state", "a flux of 0", "drive the source so that it returns to the emitting level")
+    return light
+
+
+def delays_of(tau_ns: Any) -> np.ndarray:
+    tau = times_of("tau_ns", tau_ns)
+    if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
+        raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
+    return tau
+
+
+def _with(part: Any, name: str, value: Any, head: str) -> Any:
+    names = [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
+    if name not in names:
+        raise unknown(f"{head}.{name}", name, names)
+    return dataclasses.replace(part, **{name: value})
+
+
+def times_of(argument: str, given: Any, unit: str = "ns") -> np.ndarray:
+    """An array of numbers of an argument."""
+    try:
+        return np.atleast_1d(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        raise bad(argument, f"be numbers in {unit}", repr(given), "give one number or a list of them; labels come after") from None
+
+
+def name_of(label: Label) -> str:
+    return label if isinstance(label, str) else " + ".join(label)
+
+
+def flat(label: Label) -> list[str]:
+    return [label] if isinstance(label, str) else list(label)
+
+
+def count_of(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise bad("photon_numbers max", "be a whole number >= 0", value)
+    return int(value)
