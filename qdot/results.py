@@ -189,7 +189,7 @@ class TwoPhotonState(Figures):
 
     stokes: (4, 4) tensor of coincidences, of H + V, H - V, D - A, R - L; its first entry is `pairs`, coincidences per pulse, or per ns under
     continuous light. delay_ns: second photon after the first, None: any delay.
-    fidelity: with (HH + VV)/root 2; best_fidelity: with the closest maximally entangled state.
+    fidelity: with (HH + VV)/root 2; best_fidelity: with the closest maximally entangled state. errors: of the Stokes tensor, over its first entry.
     """
 
     first: str

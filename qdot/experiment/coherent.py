@@ -23,12 +23,14 @@ from qdot.results import Curve, Interference, Spectrum, TwoPhotonState
 from qdot.statistics import (
     BELL,
     PulsedFields,
+    Sensor,
     SteadyFields,
     best_fidelity,
     concurrence,
     density_matrix,
     pulsed_fields,
     pulsed_stokes,
+    sensor_g2,
     steady_fields,
     steady_stokes,
 )
@@ -159,6 +161,28 @@ class Coherent(Timed):
         values, bound = self._measure(runs, f"spectrum of {label}")
         return Spectrum(name_of(label), stage or self.stages[-1], self.window, energies, values, elastic, photons, bound)
 
+    def filtered_g2(
+        self, tau_ns: Any, energies_ueV: tuple[float, float], fwhm_ueV: float | tuple[float, float], first: Label, second: Label | None = None
+    ) -> Curve:
+        """g2(tau) of continuous light behind two narrow filters, Lorentzian, at two energies above the frame: `second` passes the second filter tau later.
+
+        fwhm_ueV: full width of both filters, or one for each. By sensors of vanishing coupling: exact for light that the filters share out.
+        """
+        tau = delays_of(tau_ns)
+        at = self._two("energies_ueV", energies_ueV)
+        widths = (fwhm_ueV, fwhm_ueV) if isinstance(fwhm_ueV, float | int) else fwhm_ueV
+        widths = self._two("fwhm_ueV", widths)
+        for w in widths:
+            number("fwhm_ueV", w, low=0.0, open_low=True, unit="ueV")
+        me, second = self._fieldwise("filtered_g2"), first if second is None else second
+        a, b = me._bright(first, None), me._bright(second, None)
+        sensors = (Sensor(at[0], widths[0]), Sensor(at[1], widths[1]))
+        runs = me._steadily(lambda s: sensor_g2(s, s.fields(a), s.fields(b), sensors, tau), "filtered_g2", "put Filters into the light: filtered(...)")
+        if np.isnan(runs.given).any():
+            me._positive(0.0, first)
+        values, bound = me._measure(runs, f"filtered g2 of {first} and {second}")
+        return Curve("tau_ns", tau, values, bound, f"filtered g2({name_of(first)}, {name_of(second)})", me.stages[-1])
+
     # ------------------------------------------------------------------------------------------------------------ two photons
 
     def interference(
@@ -228,12 +252,11 @@ class Coherent(Timed):
             if delay is not None and not self._is_counted_to_the_end()
             else self._in_pulses(see, "two_photon_state", "")
         )
-        stokes, bound = self._measure(runs, f"coincidences of {first} and {second}")
+        stokes, bound = self._measure(runs, f"coincidences of {first} and {second}", over_largest=True)
         if not stokes[0, 0] > 0.0:
             raise bad(f"lines {first!r} and {second!r}", "come in pairs in this window", "no coincidences", "check drive, collection and delay_ns")
         rho = density_matrix(stokes)
         bell = BELL["phi+"]
-        relative = bound if bound < 1.0 else 1.0
         return TwoPhotonState(
             first,
             second,
@@ -247,7 +270,7 @@ class Coherent(Timed):
             float((bell @ rho @ bell).real),
             best_fidelity(rho),
             float(np.trace(rho @ rho).real),
-            {"stokes": relative},
+            {"stokes": bound},
         )
 
     # ------------------------------------------------------------------------------------------------------------ arguments

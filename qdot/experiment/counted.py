@@ -21,7 +21,7 @@ from qdot.errors import InputError, bad, number, unknown
 from qdot.evolve import Endless, NotUnique, TooManySteps, is_metzler, reach
 from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
-from qdot.model import Channel, Model
+from qdot.model import Channel, Filter, Model
 from qdot.polarisation import Polarisation, polarisation
 from qdot.repeats import Repeats, errors
 from qdot.results import Curve, Explanation, JointPhotonNumbers, Number, PhotonNumbers
@@ -74,6 +74,7 @@ class Counted:
     rtol: float = 1e-9
     atol: float = 1e-12
     analysis: Mapping[str, Polarisation] = field(default_factory=dict)
+    filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, Model) and not isinstance(self.source, Source):
@@ -102,8 +103,11 @@ class Counted:
 
     @cached_property
     def model(self) -> Model:
-        """The source's model."""
-        return self.source if isinstance(self.source, Model) else self.source.model()
+        """The source's model, with the filters that its light meets."""
+        return self._behind_filters(self.source if isinstance(self.source, Model) else self.source.model())
+
+    def _behind_filters(self, model: Model) -> Model:
+        return dataclasses.replace(model, filters=(*model.filters, *self.filters)) if self.filters else model
 
     @property
     def is_pulsed(self) -> bool:
@@ -140,6 +144,10 @@ class Counted:
             else:
                 new[head] = _with(part, tail, value, head)
         return dataclasses.replace(self, **new)
+
+    def filtered(self, *filters: Filter) -> Self:
+        """The same experiment with spectral filters in the light: qdot.model.Filter("narrow", "X", fwhm_ueV=5.0); what passes is the line "narrow"."""
+        return dataclasses.replace(self, filters=(*self.filters, *filters))
 
     def analysed(self, analysis: Mapping[str, str | Polarisation] | None = None, **lines: str | Polarisation) -> Self:
         """The same experiment with lines looked at in another basis than H and V: analysed(XX="D", X="R") tells "XX:D" from "XX:A", and "X:R" from "X:L".
@@ -251,7 +259,7 @@ class Counted:
             is_felt = np.any(reach(pattern(t.matrices()), t.generator.start != 0) & t.generator.top_fock)
             return self.model.with_more_fock() if is_felt else None
         finer = None if isinstance(self.source, Model) else getattr(self.source, "finer", lambda: None)()
-        return None if finer is None else finer.model()
+        return None if finer is None else self._behind_filters(finer.model())
 
     def _pulsed(self, role: str, less: int = 0) -> PulsedLight:
         """The light under pulses by one of the calculations: "given", "moved" or "raised"."""
@@ -332,16 +340,16 @@ class Counted:
         kept = ", each of which keeps the population that it once has" if names else ""
         return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}{kept}", remedy)
 
-    def _measure(self, runs: Repeats[Any], what: str, checked: bool = True) -> tuple[np.ndarray, float]:
+    def _measure(self, runs: Repeats[Any], what: str, checked: bool = True, over_largest: bool = False) -> tuple[np.ndarray, float]:
         """(values, bound) of one quantity; raises InputError where the error is above the tolerance.
 
         The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
-        applies to the error over the largest value of the curve.
+        applies to the error over the largest value of the curve. over_largest: the bound is over the largest value, too.
         """
         runs = runs.map(lambda v: np.atleast_1d(np.asarray(v, dtype=float)))
         floor = np.maximum(np.abs(runs.given), self.atol)
         unit = np.full(floor.shape, floor.max(initial=0.0)) if self.timeline.generator.picture == "lindblad" else floor
-        value, bounds = self._bounded(runs, unit, [what], np.full(1, checked))
+        value, bounds = self._bounded(runs, unit, [what], np.full(1, checked), floor.max() if over_largest else 0.0)
         return value, float(bounds.max(initial=0.0))
 
     def _measure_each(self, runs: Repeats[np.ndarray], names: Sequence[str], scale: np.ndarray, checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -351,8 +359,13 @@ class Counted:
             unit = np.maximum(unit, scale)
         return self._bounded(runs, unit, names, checked)
 
-    def _bounded(self, runs: Repeats[np.ndarray], unit: np.ndarray, names: Sequence[str], checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(values, bounds entry by entry), the tolerance applied to errors over `unit`; names: of each entry, or one for all."""
+    def _bounded(
+        self, runs: Repeats[np.ndarray], unit: np.ndarray, names: Sequence[str], checked: np.ndarray, least_value: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(values, bounds entry by entry), the tolerance applied to errors over `unit`; names: of each entry, or one for all.
+
+        least_value: smaller entries count as that large in the bounds.
+        """
         value = runs.given
         if not np.all(np.isfinite(value)):
             what = names[int(np.argmin(np.isfinite(value))) if len(names) > 1 else 0]
@@ -371,7 +384,7 @@ class Counted:
                 raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
             raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {error:.2g}", "raise rtol")
         least = COHERENT_FLOOR if self.timeline.generator.picture == "lindblad" else FLOOR
-        return value, (numeric + cut) / np.maximum(np.abs(value), self.atol) + least
+        return value, (numeric + cut) / np.maximum(np.abs(value), max(self.atol, least_value)) + least
 
     # -------------------------------------------------------------------------------------------------------- continuous
 

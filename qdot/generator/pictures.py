@@ -69,7 +69,7 @@ def classical_moves(model: Model) -> Moves | None:
     """The transitions of a model whose populations form a closed system: diagonal H, no jump that makes or sees a coherence; else None."""
     ops = None
     coupled = any(isinstance(c, Coupling) and c.rabi_per_ns != 0.0 for c in model.couplings)
-    if coupled or any(g != 0.0 for c in model.cavities for g in c.g_per_ns):
+    if coupled or model.filters or any(g != 0.0 for c in model.cavities for g in c.g_per_ns):
         return None
     named = all(isinstance(j, Jump) for j in model.jumps) and not isinstance(model.start, np.ndarray)
     if model.cavities or any(not isinstance(c, Coupling) for c in model.couplings) or not named:

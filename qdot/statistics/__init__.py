@@ -1,7 +1,7 @@
 """Every definition of photon statistics, written once, for both pictures.
 
 `continuous`: populations, flux, g2(tau), g3 in the steady state. `pulsed`: photon numbers, moments and side peaks under pulses.
-`timing`: when photons come. `coherence`, `interference`, `entanglement`: what rests on fields, in the Lindblad picture only.
+`timing`: when photons come. `coherence`, `interference`, `entanglement`, `filtered`: what rests on fields, in the Lindblad picture only.
 `figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters.
 Losses enter as weights of the jumps; detectors live elsewhere.
 """
@@ -17,6 +17,7 @@ from qdot.statistics.figures import (
     pair_share_of_multiphotons,
     photon_fraction_in_pairs,
 )
+from qdot.statistics.filtered import Sensor, sensor_g2
 from qdot.statistics.interference import PulsedFields, pulsed_fields
 from qdot.statistics.pulsed import Counts, PulsedLight, pulsed_light
 from qdot.statistics.tangents import PulsedTangents, SteadyTangents, TangentLight, parts_of, tangent_timeline
@@ -29,6 +30,7 @@ __all__ = [
     "PulsedFields",
     "PulsedLight",
     "PulsedTangents",
+    "Sensor",
     "SteadyFields",
     "SteadyLight",
     "SteadyTangents",
@@ -46,6 +48,7 @@ __all__ = [
     "pulsed_fields",
     "pulsed_light",
     "pulsed_stokes",
+    "sensor_g2",
     "stacked_light",
     "steady_fields",
     "steady_light",

@@ -151,8 +151,7 @@ def _limited(light: PulsedFields, first: Line, second: Line, a: float, b: float,
         return total
     x = carried(alone, x, at, math.inf, light.stretch)
     rest = dense(alone.rest.silent)
-    is_feeding = np.array([(dense(g) != 0.0).any(axis=0) for g in gains])
-    lit = np.flatnonzero(seen_by(rest, is_feeding.any(axis=0)))
+    lit = np.flatnonzero(seen_by(rest, (np.vstack([dense(g) for g in gains]) != 0.0).any(axis=0)))
     if not lit.size:
         return total
     before = to_infinity(rest[np.ix_(lit, lit)].T, x[lit, 0][None])[0]  # the integral of x from now on
