@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from qdot import drive, emitters, model
+from qdot import drive, emitters, model, polarisation
 from qdot.errors import InputError
 from qdot.experiment import Experiment
 from qdot.generator import lindblad, rate
-from qdot.model import Model
+from qdot.micropillar import InMicropillar, Micropillar
+from qdot.model import Filter, Model
+from qdot.polarisation import Polarisation
 
 __version__ = "0.1.0"
 __all__ = [
     "Experiment",
+    "Filter",
     "FitResult",
     "Histogram",
+    "InMicropillar",
     "InputError",
+    "Micropillar",
     "Model",
+    "Polarisation",
     "Series",
     "Sweep",
     "__version__",
@@ -26,6 +32,7 @@ __all__ = [
     "from_qutip",
     "lindblad",
     "model",
+    "polarisation",
     "rate",
     "read_histogram",
     "read_series",

@@ -40,6 +40,8 @@ MIDDLING = 150
 """From this many entries on, cut-offs are lowered rather than raised to see what they change."""
 LARGE = 1000
 """From this many entries on, the calculations under pulses go on at the same time on several cores."""
+MOST_FOCK = 16
+"""Largest number of number states that is tried where the number is left open."""
 CORES = min(4, os.cpu_count() or 1)
 
 
@@ -103,8 +105,29 @@ class Counted:
 
     @cached_property
     def model(self) -> Model:
-        """The source's model, with the filters that its light meets."""
-        return self._behind_filters(self.source if isinstance(self.source, Model) else self.source.model())
+        """The source's model, with the filters that its light meets and as many number states as the tolerance needs where that is left open."""
+        source = self._with_enough_fock() if getattr(self.source, "asks_for_fock", False) else self.source
+        return self._behind_filters(source if isinstance(source, Model) else source.model())
+
+    def _with_enough_fock(self) -> Any:
+        """The source with the fewest number states from which one more changes flux, mean and g2 of all light by less than the tolerance."""
+        before = np.full(3, np.nan)
+        for fock in range(3, MOST_FOCK + 1):
+            source = dataclasses.replace(self.source, fock=fock)
+            probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=())
+            now = probe._all_light()
+            if np.all(np.abs(now - before) <= 0.25 * self.rtol * np.abs(now)):
+                return dataclasses.replace(self.source, fock=fock - 1)
+            before = now
+        raise bad("the number states of the modes", f"suffice below {MOST_FOCK} for a relative error of rtol = {self.rtol:g}", "more", "raise rtol, or drive less")
+
+    def _all_light(self) -> np.ndarray:
+        """(3,) mean or flux, second and third moment or g2 of all light, without error bounds."""
+        light = self._light(self.model.lines, None)
+        if self.is_pulsed or not any(isinstance(d, CW) for d in self.drives):
+            return self._pulsed("given").moments((light,), (3,))[1:]
+        steady = self._steady("given")
+        return np.array([steady.flux(light)[0], steady.g2_zero(light, light)[0], 0.0])
 
     def _behind_filters(self, model: Model) -> Model:
         return dataclasses.replace(model, filters=(*model.filters, *self.filters)) if self.filters else model
@@ -643,6 +666,10 @@ def delays_of(tau_ns: Any) -> np.ndarray:
 
 
 def _with(part: Any, name: str, value: Any, head: str) -> Any:
+    """A part with a field replaced, or a field of its field by a dotted name."""
+    outer, _, inner = name.partition(".")
+    if inner and dataclasses.is_dataclass(part) and outer in {f.name for f in dataclasses.fields(part)}:
+        return _with(part, outer, _with(getattr(part, outer), inner, value, f"{head}.{outer}"), head)
     names = [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
     if name not in names:
         raise unknown(f"{head}.{name}", name, names)
