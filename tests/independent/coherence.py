@@ -1,16 +1,18 @@
 """Coherence, light acting back, tomography: a second road written with NumPy and SciPy alone. Nothing here imports the package under test.
 
 Every function builds its own H and jump operators. Rates are in 1/ns and energies in ueV where a name says so; elsewhere any unit of time will do.
-A density matrix is stacked by columns: entry (i, j) at i + d j, so that A rho B becomes (B^T (x) A) vec(rho). Jump operators carry the root of their rate.
+A density matrix is stacked by columns: entry (i, j) at i + d j, so that A rho B becomes (B^T (x) A) vec(rho).
+Jump operators carry the root of their rate.
 
 Times after the last pulse are integrated in closed form (Sylvester equations, resolvents). Inside a pulse `march` collocates at Gauss points until nothing changes.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,7 +117,7 @@ def march(slope: Callable[[float, np.ndarray], np.ndarray], x: np.ndarray, edges
     to_nodes = powers @ integrals.T @ np.linalg.inv(powers[:, :order]) / 2  # from slopes at the nodes to increments there
     to_end = panels([0, 1], order)[1]
     seen = []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         y = np.repeat(x[None], order, axis=0)
         for _ in range(80):
             k = (b - a) * np.array([slope(a + (b - a) * u, state) for u, state in zip(nodes, y, strict=True)])
@@ -253,3 +255,247 @@ def seen_through_jitter(ladder: Ladder, delays: Any, fwhm: float) -> np.ndarray:
         u, w = np.hstack([panels(np.linspace(a, b, 2 + int((b - a) / step)), 16) for a, b in pieces if b > a])
         out.append(np.exp(-(u**2) / (2 * sigma**2)) @ (w * delay_density(ladder, np.abs(delay - u))) / (sigma * math.sqrt(2 * math.pi)))
     return np.array(out)
+
+
+# ---- pulses --------------------------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pulsed:
+    """A driven source: Liouvillian at time t on the panels `edges`, from the stacked state `start`; afterwards `rest` for ever, or nothing at all if None."""
+
+    generator: Callable[[float], np.ndarray]
+    start: np.ndarray
+    edges: np.ndarray
+    rest: np.ndarray | None
+
+
+def two_level(rabi: float, dephasing: float = 0.0, detuning: float = 0.0) -> np.ndarray:
+    """Liouvillian of an emitter that lives for one unit of time: H = detuning |X><X| + (rabi / 2)(|G><X| + h.c.); coherences lose `dephasing` besides 1/2."""
+    x = ket_bra(2, 1, 1)
+    h = detuning * x + rabi / 2 * np.array([[0, 1], [1, 0]])
+    return liouvillian(h, [ket_bra(2, 0, 1), math.sqrt(2 * dephasing) * x])
+
+
+def ideal_pulse(dephasing: float = 0.0) -> Pulsed:
+    """X prepared at once; edges say that nothing happens before."""
+    rest = two_level(0.0, dephasing)
+    return Pulsed(lambda t: rest, density(2, 1), np.array([0.0, 0.0]), rest)
+
+
+def square_pulse(area: float, duration: float, dephasing: float = 0.0) -> Pulsed:
+    """Rabi frequency area / duration from 0 to duration."""
+    on = two_level(area / duration, dephasing)
+    count = 1 + int(3 * (area + duration * (1 + dephasing)))
+    return Pulsed(lambda t: on, density(2, 0), np.linspace(0, duration, count + 1), two_level(0.0, dephasing))
+
+
+def gaussian_pulse(peak: float, sigma: float, centre: float, until: float, dephasing: float = 0.0) -> Pulsed:
+    """Rabi frequency peak exp(-(t - centre)^2 / (2 sigma^2)) from 0 to `until`, where it is cut off."""
+    rest, per_rabi = two_level(0.0, dephasing), commutator(np.array([[0, 0.5], [0.5, 0]]))
+    step = 0.5 / (peak + 1 + dephasing + 1 / sigma)
+    fine = np.arange(max(0.0, centre - 9 * sigma), min(until, centre + 9 * sigma), step)
+    edges = np.unique(np.concatenate([np.arange(0, until, 0.5), fine, [until]]))
+    return Pulsed(lambda t: rest + peak * math.exp(-((t - centre) ** 2) / (2 * sigma**2)) * per_rabi, density(2, 0), edges, rest)
+
+
+def finer(edges: np.ndarray, step: float) -> np.ndarray:
+    """The same panels cut into equal parts no longer than step."""
+    cuts = [np.linspace(a, b, 1 + max(1, math.ceil((b - a) / step)))[:-1] for a, b in itertools.pairwise(edges)]
+    return np.concatenate([*cuts, edges[-1:]])
+
+
+def click(c: np.ndarray) -> np.ndarray:
+    """rho -> c rho c^+."""
+    return sandwich(c, c)
+
+
+def states(source: Pulsed) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Times, weights, states at the nodes of the panels, and the state at the last edge."""
+    times, weights = panels(source.edges, 20)
+    return times, weights, *march(lambda t, x: source.generator(t) @ x, source.start, source.edges)
+
+
+def effects(source: Pulsed, later: np.ndarray, slope: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """Backward solution of -dE/dt = slope(L(t), E) with E = `later` at the last edge, at the nodes of the panels in order of time."""
+    end = source.edges[-1]
+    backward, _ = march(lambda s, e: slope(source.generator(end - s), e), later, (end - source.edges)[::-1])
+    return backward[::-1]
+
+
+def total(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> float:
+    """Mean number of photons through the jump operator c after `opens`."""
+    times, weights, x, last = states(source)
+    row = trace_row(len(c)) @ click(c)
+    inside = float(np.real(weights[times > opens] @ (x[times > opens] @ row)))
+    return inside if source.rest is None else inside + float(np.real(row @ np.linalg.solve(-decaying(source.rest), last)))
+
+
+def pair_integral(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> float:
+    """Integral of G2(t1, t2) = <c^+(t1) c^+(t2) c(t2) c(t1)> over both times in either order: <n(n-1)> where c carries the root of its rate."""
+    row = trace_row(len(c)) @ click(c)
+    rest = None if source.rest is None else decaying(source.rest)
+    later = np.zeros_like(row) if rest is None else np.linalg.solve(-rest.T, row)  # mean number still to come, a row on states
+    ahead = effects(source, later, lambda generator, e: generator.T @ e + row)
+    times, weights, x, last = states(source)
+    keep = times > opens
+    inside = np.einsum("n,ni,ij,nj->", weights[keep], ahead[keep], click(c), x[keep])
+    return float(2 * np.real(inside if rest is None else inside + later @ click(c) @ np.linalg.solve(-rest, last)))
+
+
+def coherence_integral(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> float:
+    """Integral of |G1(t1, t2)|^2 = |<c^+(t1) c(t2)>|^2 over both times.
+
+    For t2 > t1 G1 = p U(t2, t1) y with y = vec(rho(t1) c^+) and the row p = tr c. The form Q(t) = integral over t2 > t of (p U)^+ (p U) obeys
+    -dQ/dt = L^+ Q + Q L + p^+ p, so that the double integral is one integral of y^+ Q y, twice.
+    """
+    p, turn = trace_row(len(c)) @ left(c), right(c.conj().T)
+    seen = np.outer(p.conj(), p)
+    rest = None if source.rest is None else decaying(source.rest)
+    later = np.zeros_like(seen) if rest is None else solve_continuous_lyapunov(rest.conj().T, -seen)
+    ahead = effects(source, later, lambda generator, q: generator.conj().T @ q + q @ generator + seen)
+    times, weights, x, last = states(source)
+    keep = times > opens
+    y = x[keep] @ turn.T
+    inside = np.einsum("n,ni,nij,nj->", weights[keep], y.conj(), ahead[keep], y)
+    if rest is not None:
+        w = solve_continuous_lyapunov(rest, -np.outer(last - steady(source.rest), (last - steady(source.rest)).conj()))
+        inside = inside + np.trace(later @ turn @ w @ turn.conj().T)  # the steady state is dark: turn takes it to 0
+    return float(2 * np.real(inside))
+
+
+def interference(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> dict[str, float]:
+    """mean photons, g2 = <n(n-1)>/mean^2, M = integral |G1|^2/mean^2, V = M - g2.
+
+    V is the contrast of the central peak of two equal sources (or two pulses of one) on a 50:50 beam splitter with a random phase between them:
+    coincidences (1 - V)/2 in units of mean^2, against those of photons that do not interfere. A gate [opens, last edge] holds for both photons.
+    """
+    mean = total(source, c, opens)
+    g2, m = pair_integral(source, c, opens) / mean**2, coherence_integral(source, c, opens) / mean**2
+    return {"mean": mean, "g2": g2, "M": m, "V": m - g2}
+
+
+def gated(source: Pulsed, opens: float, closes: float) -> tuple[Pulsed, float]:
+    """The source watched from `opens` to `closes` only: arguments for `interference`. Edges are added there, and nothing is counted later."""
+    after = np.arange(source.edges[-1], closes, 0.1)
+    edges = np.unique(np.concatenate([source.edges[source.edges < closes], after, [opens, closes]]))
+    at_rest = source.edges[-1]
+    generator = source.generator if source.rest is None else lambda t: source.generator(t) if t < at_rest else source.rest
+    return Pulsed(generator, source.start, edges, None), opens
+
+
+def correlation_maps(source: Pulsed, c: np.ndarray, times: Sequence[float]) -> dict[str, np.ndarray]:
+    """n(t) (times,), G1[i, j] = <c^+(t_i) c(t_j)> and G2[i, j] (times, times), on increasing times from the first edge on, by propagators between them."""
+    d = len(c)
+    p, row, turn = trace_row(d) @ left(c), trace_row(d) @ click(c), right(c.conj().T)
+    x, here, steps, at = [], source.start, [], source.edges[0]
+    for t in times:
+        cuts = np.unique(np.concatenate([[at, t], source.edges[(source.edges > at) & (source.edges < t)], np.arange(at, t, 0.1)]))
+        whole = np.eye(d * d, dtype=complex)
+        if t > at:
+            driven = lambda s, u: (source.generator(s) if s < source.edges[-1] else source.rest) @ u  # noqa: E731
+            _, whole = march(driven, whole, cuts)
+        here, at = whole @ here, t
+        steps.append(whole)
+        x.append(here)
+    n = np.array([row @ y for y in x]).real
+    g1, g2 = np.zeros((len(x), len(x)), dtype=complex), np.zeros((len(x), len(x)))
+    for i, y in enumerate(x):
+        one, two = turn @ y, click(c) @ y
+        for j in range(i, len(x)):
+            if j > i:
+                one, two = steps[j] @ one, steps[j] @ two
+            g1[i, j], g2[i, j] = p @ one, (row @ two).real
+            g1[j, i], g2[j, i] = g1[i, j].conjugate(), g2[i, j]
+    return {"n": n, "G1": g1, "G2": g2}
+
+
+def photon_numbers(source: Pulsed, clicks: Sequence[np.ndarray], top: int, long: float = 400.0) -> np.ndarray:
+    """P(0..top) of the photons through all jump operators of `clicks`, up to `long` after the pulse.
+
+    States x_n that have emitted n: x_n' = (L - J) x_n + J x_(n-1).
+    """
+    count = sum(click(c) for c in clicks)
+    size = len(count)
+
+    def slope(t: float, x: np.ndarray) -> np.ndarray:
+        emitted = x @ count.T
+        return x @ source.generator(t).T - emitted + np.vstack([np.zeros((1, size)), emitted[:-1]])
+
+    start = np.zeros((top + 1, size), dtype=complex)
+    start[0] = source.start
+    _, x = march(slope, start, source.edges)
+    if source.rest is not None:
+        tower = np.kron(np.eye(top + 1), source.rest - count) + np.kron(np.eye(top + 1, k=-1), count)
+        x = (expm(tower * long) @ x.ravel()).reshape(x.shape)
+    return (x @ trace_row(math.isqrt(size))).real
+
+
+# ---- spectra -------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def pulsed_spectrum(source: Pulsed, c: np.ndarray, omega: Any) -> np.ndarray:
+    """Time-integrated spectrum of c at angular frequencies in the frame of H; its integral over omega is the mean number of photons.
+
+    S(omega) = (1/pi) Re of the integral over t and tau > 0 of <c^+(t) c(t + tau)> exp(i omega tau). The row E(t) = integral over tau of p U(t + tau, t)
+    exp(i omega tau) obeys -dE/dt = E (L + i omega) + p.
+    """
+    omega = np.atleast_1d(np.asarray(omega, dtype=float))
+    source = replace(source, edges=finer(source.edges, 1 / max(1.0, np.max(np.abs(omega)))))
+    p, turn = trace_row(len(c)) @ left(c), right(c.conj().T)
+    rest, one = decaying(source.rest), np.eye(len(source.rest))
+    later = np.array([np.linalg.solve(-(rest + 1j * w * one).T, p) for w in omega])
+    ahead = effects(source, later, lambda generator, e: e @ generator + 1j * omega[:, None] * e + p)
+    _, weights, x, last = states(source)
+    inside = np.einsum("n,nwi,ni->w", weights, ahead, x @ turn.T)
+    return np.real(inside + later @ turn @ np.linalg.solve(-rest, last - steady(source.rest))) / math.pi
+
+
+def fluctuation(generator: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, complex]:
+    """(rho - tr) c^+ without its elastic part, stacked and traceless, and the mean field <c> of the steady state."""
+    x = steady(generator)
+    field = trace_row(len(c)) @ left(c) @ x
+    return right(c.conj().T) @ x - np.conj(field) * x, complex(field)
+
+
+def steady_spectrum(generator: np.ndarray, c: np.ndarray, omega: Any) -> np.ndarray:
+    """Incoherent spectrum of continuous light; its integral over omega is <c^+ c> - |<c>|^2. The elastic line is |<c>|^2 delta(omega)."""
+    y, _ = fluctuation(generator, c)
+    p, moved, one = trace_row(len(c)) @ left(c), decaying(generator), np.eye(len(generator))
+    return np.array([np.real(p @ np.linalg.solve(-(moved + 1j * w * one), y)) for w in np.atleast_1d(omega)]) / math.pi
+
+
+def spectral_lines(generator: np.ndarray, c: np.ndarray) -> list[tuple[float, float, complex]]:
+    """(position, full width, weight) of each line of the incoherent spectrum, S = sum (1/pi) Re[weight / (width/2 - i (omega - position))].
+
+    Only where the generator can be diagonalised.
+    """
+    y, _ = fluctuation(generator, c)
+    values, vectors = np.linalg.eig(generator)
+    weights = (trace_row(len(c)) @ left(c) @ vectors) * np.linalg.solve(vectors, y)
+    lines = [(float(-v.imag), float(-2 * v.real), complex(w)) for v, w in zip(values, weights, strict=True) if abs(w) > 1e-13]
+    return sorted(lines, key=lambda line: line[0])
+
+
+def mollow(rabi: float, omega: Any) -> np.ndarray:
+    """Incoherent spectrum of the resonantly driven two-level emitter without extra dephasing, closed form (Mollow 1969); <c^+ c> = rabi^2/(1 + 2 rabi^2)."""
+    w = np.asarray(omega, dtype=float)
+    excited = rabi**2 / (1 + 2 * rabi**2)
+    shape = (w**2 + rabi**2 / 2 + 1) / ((w**2 + 0.25) * np.abs((1j * w + 0.5) * (1j * w + 1) + rabi**2) ** 2)
+    return excited * rabi**2 / (2 * math.pi) * shape
+
+
+# ---- the cascade's two lines -----------------------------------------------------------------------------------------------------------------------------
+
+
+def cascade(rate_XX: float, rate_X: float) -> tuple[Pulsed, dict[str, np.ndarray]]:
+    """XX -> X -> G prepared in XX at t = 0: the source and the jump operator of each line."""
+    lines = {"XX": math.sqrt(rate_XX) * ket_bra(3, 1, 2), "X": math.sqrt(rate_X) * ket_bra(3, 0, 1)}
+    rest = liouvillian(np.zeros((3, 3)), list(lines.values()))
+    return Pulsed(lambda t: rest, density(3, 2), np.array([0.0, 0.0]), rest), lines
+
+
+def trace_purity(rate_XX: float, rate_X: float) -> dict[str, float]:
+    """Tr rho^2 of either photon's temporal mode = integral |G1|^2 (mean 1); rate_XX/(rate_XX + rate_X) for both (B13)."""
+    source, lines = cascade(rate_XX, rate_X)
+    return {name: coherence_integral(source, c) for name, c in lines.items()}

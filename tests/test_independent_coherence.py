@@ -1,0 +1,243 @@
+"""The second road of coherence, light acting back and tomography, itself checked by closed forms, QuTiP's own functions and brute force.
+
+Nothing of the package is used.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import qutip
+from independent import coherence as ref
+from scipy.optimize import brentq
+
+SIGMA = ref.ket_bra(2, 0, 1)
+
+
+def full_width(spectrum, peak: float, guess: float) -> float:
+    """Full width at half maximum of a line that is symmetric about `peak`."""
+    half = spectrum(peak) / 2
+    return 2 * brentq(lambda d: spectrum(peak + d) - half, 0.0, 5 * guess, xtol=1e-14)
+
+
+# ---- light acting back -----------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kappa", [40.0, 10.0, 2.0, 1.0, 4.0])
+@pytest.mark.parametrize("shared", [True, False])
+def test_times_of_a_ladder_in_a_cavity_are_rational_functions(kappa: float, shared: bool) -> None:
+    found, closed = ref.ladder_times(ref.Ladder(kappa, shared)), ref.ladder_times_closed(kappa, shared)
+    for name, value in closed.items():
+        assert found[name] == pytest.approx(value, rel=1e-12), name
+
+
+def test_reference_a9() -> None:
+    """The table's digits."""
+    table = {
+        (40.0, True): (1.0738, 0.9771, 0.9717),
+        (40.0, False): (1.0619, 1.0130, 0.4918),
+        (10.0, True): (1.2821, 0.9313, 0.8955),
+        (10.0, False): (1.2406, 1.0570, 0.4687),
+        (2.0, True): (2.1842, 1.0526, 0.6316),
+        (2.0, False): (2.0625, 1.3906, 0.3750),
+    }
+    for (kappa, shared), digits in table.items():
+        found = ref.ladder_times(ref.Ladder(kappa, shared))
+        np.testing.assert_allclose([found["mean_first"], found["mean_delay"], found["zero_delay"]], digits, atol=0.51e-4)
+    ratio = [ref.ladder_times(ref.Ladder(k, True))["mean_delay"] / ref.ladder_times(ref.Ladder(k, False))["mean_delay"] for k in (40.0, 10.0, 2.0)]
+    np.testing.assert_allclose(ratio, [0.965, 0.881, 0.757], atol=5e-4)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_delay_density_of_the_ladder_against_the_master_equation(shared: bool) -> None:
+    """kappa^2 integral <a^+(t) a^+(t + tau) a(t + tau) a(t)> dt with QuTiP's Liouvillian of all levels, clicks of both modes."""
+    ladder = ref.Ladder(3.0, shared, purcell=1.3, shift=0.7)
+    jumps = [qutip.Qobj(c) for c in ladder.jumps]
+    generator = qutip.liouvillian(qutip.Qobj(ladder.hamiltonian), jumps)
+    count = sum(qutip.sprepost(c, c.dag()) for c in jumps)
+    moved = generator.full() - np.outer(qutip.operator_to_vector(qutip.Qobj(ladder.start(0))).full().ravel(), ref.trace_row(len(ladder.still)))
+    start = qutip.operator_to_vector(qutip.Qobj(ladder.start(2))).full().ravel()
+    first = count.full() @ np.linalg.solve(-moved, start)  # contains the second photon as a first one, too: what is left then is dark
+    row = ref.trace_row(len(ladder.still)) @ count.full()
+    tau = [0.0, 0.3, 1.1, 4.0]
+    expected = [(row @ (generator * t).expm().full() @ first).real if t else (row @ first).real for t in tau]
+    np.testing.assert_allclose(ref.delay_density(ladder, tau), expected, rtol=1e-9)
+
+
+def test_jitter_moves_the_delay_density_as_sampled_errors_do() -> None:
+    """10^6 pairs drawn from the raw density, each photon shifted by its own Gaussian error, against the folded convolution, in bins."""
+    ladder, fwhm, rng = ref.Ladder(10.0, True), 0.4, np.random.default_rng(5)
+    grid = np.linspace(0, 30, 20001)
+    density = ref.delay_density(ladder, grid)
+    cumulative = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2) * (grid[1] - grid[0])])
+    delay = np.interp(rng.random(1_000_000), cumulative, grid)
+    seen = np.abs(delay + fwhm / 2.3548200450309493 * (rng.standard_normal(delay.size) - rng.standard_normal(delay.size)))
+    edges = np.array([0.0, 0.1, 0.3, 0.6, 1.0, 2.0])
+    nodes, weights = ref.panels(edges, 6)
+    expected = (weights * ref.seen_through_jitter(ladder, nodes, fwhm)).reshape(-1, 6).sum(axis=1) * delay.size
+    counts = np.histogram(seen, edges)[0]
+    assert np.sum((counts - expected) ** 2 / expected) < 20.5  # chi2 of 5 bins, 0.1 %
+    wide = ref.seen_through_jitter(ladder, np.array([0.3]), 0.02)
+    assert wide[0] == pytest.approx(ref.delay_density(ladder, 0.3)[0], rel=1e-3)
+
+
+def test_first_and_delay_together_give_both_margins() -> None:
+    ladder = ref.Ladder(6.0, False)
+    t, w = ref.panels(np.linspace(0, 40, 60), 12)
+    both = ref.first_and_delay_density(ladder, t, [0.0, 0.5, 2.0])
+    np.testing.assert_allclose(w @ both, ref.delay_density(ladder, [0.0, 0.5, 2.0]), rtol=1e-9)
+    one = ref.first_and_delay_density(ladder, [0.4], t)[0]
+    assert w @ one == pytest.approx(ref.first_photon_density(ladder, 0.4)[0], rel=1e-9)
+
+
+# ---- two-level emitter, pulsed ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dephasing", [0.0, 0.3, 0.5, 2.0])
+def test_indistinguishability_after_an_ideal_pulse(dephasing: float) -> None:
+    found = ref.interference(ref.ideal_pulse(dephasing), SIGMA)
+    assert found["M"] == pytest.approx(1 / (1 + 2 * dephasing), rel=1e-12)
+    assert found["g2"] == pytest.approx(0.0, abs=1e-14)
+    assert found["mean"] == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("dephasing", [0.0, 0.3, 2.0])
+def test_a_time_gate_on_both_photons(dephasing: float) -> None:
+    """The double integral of exp(-t1 - t2 - 2 dephasing |t1 - t2|) over a square of side w."""
+    w, d = 1.5, 2 * dephasing
+    found = ref.interference(*ref.gated(ref.ideal_pulse(dephasing), 0.2, 0.2 + w)[:1], SIGMA, 0.2)
+    square = 2 / (1 + d) * (-math.expm1(-2 * w) / 2 + math.exp(-(1 + d) * w) * math.expm1(-(1 - d) * w) / (1 - d))
+    assert found["M"] == pytest.approx(square / math.expm1(-w) ** 2, rel=1e-11)
+    assert found["mean"] == pytest.approx(math.exp(-0.2) * -math.expm1(-w), rel=1e-11)
+
+
+def test_reference_b15_and_b1() -> None:
+    """Square pi pulse, T = 1/gamma; the formula for separable noise leaves the physical range."""
+    pulse = ref.square_pulse(math.pi, 1.0)
+    found, p = ref.interference(pulse, SIGMA), ref.photon_numbers(pulse, [SIGMA], 8)
+    assert (round(found["M"], 6), round(found["V"], 6), round(found["g2"], 6), round(found["mean"], 6)) == (0.865354, 0.699893, 0.165462, 1.074037)
+    assert round((found["V"] + found["g2"]) / (1 - found["g2"]), 4) == 1.0369
+    n = np.arange(9)
+    np.testing.assert_allclose([p @ n, p @ (n * (n - 1)) / (p @ n) ** 2], [found["mean"], found["g2"]], rtol=1e-10)
+
+
+def test_interference_of_a_square_pulse_against_maps_and_their_double_sum() -> None:
+    """|G1|^2 and G2 on Gauss points of both times up to a gate at 2.4, with dephasing; panels on the diagonal are cut along it."""
+    pulse = ref.square_pulse(2.0, 0.6, 0.25)
+    found = ref.interference(*ref.gated(pulse, 0.0, 2.4)[:1], SIGMA)
+    edges = np.array([0.0, 0.3, 0.6, 1.2, 1.8, 2.4])
+    t, w = ref.panels(edges, 6)
+    maps = ref.correlation_maps(pulse, SIGMA, t)
+    block = np.arange(len(t)) // 6
+    apart = block[:, None] != block[None, :]
+    m, g2 = (np.sum((np.outer(w, w) * f)[apart]) for f in (np.abs(maps["G1"]) ** 2, maps["G2"]))
+    for a, b in itertools.pairwise(edges):  # t1 < t2 within one panel, twice
+        for t1, w1 in zip(*ref.panels([a, b], 6), strict=True):
+            inner, v = ref.panels([t1, b], 6)
+            near = ref.correlation_maps(pulse, SIGMA, [t1, *inner])
+            m += 2 * w1 * (v @ np.abs(near["G1"][0, 1:]) ** 2)
+            g2 += 2 * w1 * (v @ near["G2"][0, 1:])
+    mean = w @ maps["n"]
+    np.testing.assert_allclose([mean, m / mean**2, g2 / mean**2], [found["mean"], found["M"], found["g2"]], rtol=1e-9)
+
+
+def detuned_pulse(peak: float, sigma: float, centre: float, detuning: float, dephasing: float) -> ref.Pulsed:
+    """A Gaussian pulse off resonance: G1 is complex."""
+    rest, per_rabi = ref.two_level(0.0, dephasing, detuning), ref.two_level(1.0) - ref.two_level(0.0)
+    return ref.Pulsed(
+        lambda t: rest + peak * math.exp(-((t - centre) ** 2) / (2 * sigma**2)) * per_rabi, ref.density(2, 0), np.linspace(0, 2 * centre, 31), rest
+    )
+
+
+def test_maps_against_qutip_two_times() -> None:
+    """QuTiP's `correlation_2op_2t` and `correlation_3op_2t` to the tolerance of its stepper: <c^+(t) c(t + tau)> and <c^+(t) c^+(t + tau) c(t + tau) c(t)>."""
+    peak, sigma, centre, detuning, dephasing = 4.0, 0.22, 1.5, 1.3, 0.2
+    maps = ref.correlation_maps(detuned_pulse(peak, sigma, centre, detuning, dephasing), SIGMA, np.linspace(0.0, 4.0, 9))
+    sm = qutip.Qobj(SIGMA)
+    h = qutip.QobjEvo([detuning * sm.dag() * sm, [(sm + sm.dag()) / 2, lambda t: peak * math.exp(-((t - centre) ** 2) / (2 * sigma**2))]])
+    options = {"rtol": 1e-11, "atol": 1e-13, "max_step": 0.05, "nsteps": 100000}
+    args = (h, qutip.fock_dm(2, 0), np.linspace(0.0, 2.0, 5), np.linspace(0.0, 2.0, 5), [sm, math.sqrt(2 * dephasing) * sm.dag() * sm])
+    g1 = qutip.correlation_2op_2t(*args, sm.dag(), sm, reverse=True, options=options)
+    g2 = qutip.correlation_3op_2t(*args, sm.dag(), sm.dag() * sm, sm, options=options)
+    assert np.max(np.abs(g1.imag)) > 0.05
+    for i in range(5):
+        np.testing.assert_allclose(maps["G1"][i, i : i + 5], g1[i], atol=2e-9)
+        np.testing.assert_allclose(maps["G2"][i, i : i + 5], g2[i].real, atol=2e-9)
+
+
+def test_reference_b3() -> None:
+    """Photons in the window [0, 13]."""
+    for peak, sigma, centre, mean, g2 in ((19.40, 0.060, 0.405, 0.9970, 0.0331), (0.702, 2.000, 5.0, 0.9973, 0.4364)):
+        pulse = ref.gaussian_pulse(peak, sigma, centre, 13.0)
+        found = ref.interference(ref.Pulsed(pulse.generator, pulse.start, pulse.edges, None), SIGMA)
+        assert (round(found["mean"], 4), round(found["g2"], 4)) == (mean, g2)
+
+
+# ---- spectra ---------------------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dephasing", [0.0, 0.7])
+def test_line_after_an_ideal_pulse_is_a_lorentzian(dephasing: float) -> None:
+    width = 1 + 2 * dephasing
+    w = np.array([-3.0, 0.0, 0.2, 5.0])
+    found = ref.pulsed_spectrum(ref.ideal_pulse(dephasing), SIGMA, w)
+    np.testing.assert_allclose(found, width / 2 / math.pi / (w**2 + width**2 / 4), rtol=1e-12)
+    assert full_width(lambda v: ref.pulsed_spectrum(ref.ideal_pulse(dephasing), SIGMA, v)[0], 0.0, width) == pytest.approx(width, rel=1e-10)
+
+
+@pytest.mark.parametrize("line", ["XX", "X"])
+def test_lines_of_a_cascade(line: str) -> None:
+    """XX as wide as both levels decay, X as wide as X decays."""
+    source, lines = ref.cascade(2.3, 0.9)
+    width = {"XX": 3.2, "X": 0.9}[line]
+    assert full_width(lambda v: ref.pulsed_spectrum(source, lines[line], v)[0], 0.0, width) == pytest.approx(width, rel=1e-10)
+    w = np.array([0.0, 1.0, 4.0])
+    np.testing.assert_allclose(ref.pulsed_spectrum(source, lines[line], w), width / 2 / math.pi / (w**2 + width**2 / 4), rtol=1e-12)
+
+
+def test_spectrum_of_a_detuned_pulse_has_the_photons_and_the_sign() -> None:
+    """Its integral is the mean number (tail 1/omega^2 added); the same spectrum from the map G1(t, t + tau), summed by hand."""
+    pulse = detuned_pulse(3.0, 0.4, 1.2, 2.0, 0.1)
+    mean = ref.total(pulse, SIGMA)
+    w, weight = ref.panels(np.linspace(-60, 60, 61), 8)
+    spectrum = ref.pulsed_spectrum(pulse, SIGMA, w)
+    tail = 2 * 60 * (spectrum[0] + spectrum[-1]) / 2
+    assert weight @ spectrum + tail == pytest.approx(mean, rel=1e-4)
+    t, v = ref.panels(np.concatenate([np.linspace(0, 4, 9), np.linspace(4, 20, 9)[1:]]), 8)
+    maps = ref.correlation_maps(pulse, SIGMA, t)
+    field = v * np.exp(1j * 2.0 * t)
+    assert (field.conj() @ maps["G1"] @ field).real / 2 / math.pi == pytest.approx(ref.pulsed_spectrum(pulse, SIGMA, 2.0)[0], rel=2e-4)
+
+
+@pytest.mark.parametrize("rabi", [0.1, 0.25, 0.8, 6.0])
+def test_mollow_spectrum(rabi: float) -> None:
+    """Closed form, QuTiP's `spectrum`, and the elastic part."""
+    w = np.array([-7.0, -1.0, 0.0, 0.4, 5.9])
+    generator = ref.two_level(rabi)
+    np.testing.assert_allclose(ref.steady_spectrum(generator, SIGMA, w), ref.mollow(rabi, w), rtol=1e-11)
+    excited, field = ref.steady(generator)[3].real, ref.fluctuation(generator, SIGMA)[1]
+    assert excited == pytest.approx(rabi**2 / (1 + 2 * rabi**2), rel=1e-12)
+    assert abs(field) ** 2 == pytest.approx(rabi**2 / (1 + 2 * rabi**2) ** 2, rel=1e-12)
+    sm = qutip.Qobj(SIGMA)
+    peer = qutip.spectrum(rabi / 2 * (sm + sm.dag()), w[[0, 1, 3, 4]], [sm], sm.dag(), sm, solver="pi")  # omega = 0 has its elastic part
+    np.testing.assert_allclose(ref.steady_spectrum(generator, SIGMA, w[[0, 1, 3, 4]]) * 2 * math.pi, peer, rtol=1e-8)
+
+
+def test_mollow_triplet_has_its_positions_widths_and_heights() -> None:
+    rabi = 40.0
+    low, middle, high = ref.spectral_lines(ref.two_level(rabi), SIGMA)
+    split = math.sqrt(rabi**2 - 1 / 16)
+    np.testing.assert_allclose([low[0], middle[0], high[0]], [-split, 0, split], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose([low[1], middle[1], high[1]], [1.5, 1.0, 1.5], rtol=1e-11)
+    heights = ref.steady_spectrum(ref.two_level(rabi), SIGMA, [-split, 0, split])
+    np.testing.assert_allclose(heights[1] / heights[[0, 2]], 3.0, rtol=3e-3)
+    np.testing.assert_allclose(middle[2].real / low[2].real, 2.0, rtol=3e-3)
+
+
+def test_trace_purity_of_a_cascade() -> None:
+    for rate_XX, rate_X in ((2.0, 1.0), (0.7, 3.1), (1.0, 1.0)):
+        for value in ref.trace_purity(rate_XX, rate_X).values():
+            assert value == pytest.approx(rate_XX / (rate_XX + rate_X), rel=1e-12)
