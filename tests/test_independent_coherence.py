@@ -241,3 +241,84 @@ def test_trace_purity_of_a_cascade() -> None:
     for rate_XX, rate_X in ((2.0, 1.0), (0.7, 3.1), (1.0, 1.0)):
         for value in ref.trace_purity(rate_XX, rate_X).values():
             assert value == pytest.approx(rate_XX / (rate_XX + rate_X), rel=1e-12)
+
+
+# ---- polarisation ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_reference_b14() -> None:
+    for fss, digits in ((0, 1), (0.5, 0.81705), (1, 0.65114), (2, 0.54886), (5, 0.50852), (10, 0.50216)):
+        found = ref.bell_fidelity(ref.pairs_after_preparation(ref.polarised_cascade(2.0, 1.0, fss)))
+        assert found == pytest.approx(ref.entanglement_closed(1.0, fss), rel=1e-12)
+        assert found == pytest.approx(digits, abs=5.1e-6)
+
+
+@pytest.mark.parametrize("window", [(0.0, math.inf), (0.0, 0.05), (0.3, 2.0), (0.2, math.inf)])
+@pytest.mark.parametrize(("fss", "flip", "dephasing"), [(1.3, 0.0, 0.0), (1.3, 0.2, 0.3), (0.0, 0.5, 0.0)])
+def test_two_photon_matrix_in_closed_form(window: tuple[float, float], fss: float, flip: float, dephasing: float) -> None:
+    found = ref.pairs_after_preparation(ref.polarised_cascade(2.0, 1.1, fss, flip, dephasing), *window)
+    closed = ref.pairs_closed(1.1, fss, flip, dephasing, *window)
+    np.testing.assert_allclose(found, closed, rtol=1e-11, atol=1e-13)
+    assert ref.concurrence(found) == pytest.approx(ref.concurrence_closed(closed), abs=1e-7)
+
+
+def test_a_gate_of_50_ps_raises_the_fidelity() -> None:
+    dot = ref.polarised_cascade(2.0, 1.0, 2.0)
+    free, gated = (ref.pairs_after_preparation(dot, 0.0, end) for end in (math.inf, 0.05))
+    assert ref.bell_fidelity(gated) > 0.99 > 0.6 > ref.bell_fidelity(free)
+    assert np.trace(gated).real == pytest.approx(-math.expm1(-0.05), rel=1e-11)
+
+
+def test_two_photon_matrix_against_analysers_in_front_of_the_dot() -> None:
+    """Coincidences of linear, diagonal and circular analysers: mixed jump operators in QuTiP's regression, against <ef| rho |ef>."""
+    dot = ref.polarised_cascade(2.0, 1.1, 0.9, 0.1, 0.2, pump=0.03, pump_XX=0.05)
+    begin, end = 0.1, 0.9
+    rho = ref.pairs_in_continuous_light(dot, begin, end)
+    generator = qutip.Qobj(dot.generator, dims=[[[4], [4]], [[4], [4]]])
+    state = qutip.steadystate(generator)
+    tau, weight = ref.panels([begin, end], 10)
+    settings = {"H": (1, 0), "V": (0, 1), "D": (0.5**0.5, 0.5**0.5), "R": (0.5**0.5, 1j * 0.5**0.5)}
+    for e in settings.values():
+        for f in settings.values():
+            c = qutip.Qobj(sum(np.conj(a) * m for a, m in zip(e, dot.first, strict=True)))
+            d = qutip.Qobj(sum(np.conj(a) * m for a, m in zip(f, dot.second, strict=True)))
+            g2 = [qutip.expect(d.dag() * d, qutip.vector_to_operator((generator * t).expm() * qutip.operator_to_vector(c * state * c.dag()))) for t in tau]
+            assert ref.coincidences(rho, e, f) == pytest.approx(weight @ np.real(g2), rel=1e-9)
+
+
+def test_accidental_pairs_of_continuous_light_are_unpolarised() -> None:
+    dot = ref.polarised_cascade(2.0, 1.1, 0.9, 0.1, 0.2, pump=0.03, pump_XX=0.05)
+    late = ref.pairs_in_continuous_light(dot, 300.0, 301.0)
+    np.testing.assert_allclose(late / np.trace(late), np.eye(4) / 4, atol=1e-9)
+
+
+# ---- filtered light ----------------------------------------------------------------------------------------------------------------------------------------
+
+RABI = 5.0
+DRIVEN = RABI / 2 * (SIGMA + SIGMA.T)
+
+
+@pytest.mark.parametrize("omega", [(0.0, 0.0), (5.0, 5.0), (-5.0, 5.0), (5.0, 0.0), (2.5, -2.5), (1.0, 3.0)])
+def test_filtered_g2_of_the_mollow_triplet_by_three_roads(omega: tuple[float, float]) -> None:
+    """Leading order exactly, weak sensors extrapolated, and two cascaded filter cavities."""
+    exact = ref.sensor_g2(ref.two_level(RABI), SIGMA, omega, 0.7)
+    assert ref.sensor_g2_weak(DRIVEN, [SIGMA], SIGMA, omega, 0.7, 0.02) == pytest.approx(exact, rel=3e-6)
+    assert ref.filter_g2(DRIVEN, [SIGMA], SIGMA, omega, 0.7) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize("tau", [0.3, 2.0])
+def test_delayed_filtered_g2_against_cascaded_cavities(tau: float) -> None:
+    """The red and the blue sideband, in both orders, with a detuned drive that tells them apart."""
+    h = DRIVEN + 2.0 * SIGMA.T @ SIGMA
+    generator = ref.liouvillian(h, [SIGMA])
+    found = [ref.sensor_g2(generator, SIGMA, omega, 1.5, tau) for omega in ((5.0, -4.0), (-4.0, 5.0))]
+    assert abs(found[0] - found[1]) > 0.02
+    for value, omega in zip(found, ((5.0, -4.0), (-4.0, 5.0)), strict=True):
+        assert ref.filter_g2(h, [SIGMA], SIGMA, omega, 1.5, tau) == pytest.approx(value, rel=1e-6)
+
+
+def test_wide_filters_see_the_bare_correlation() -> None:
+    tau, mu = 0.8, math.sqrt(RABI**2 - 1 / 16)
+    bare = 1 - math.exp(-0.75 * tau) * (math.cos(mu * tau) + 0.75 / mu * math.sin(mu * tau))
+    assert ref.sensor_g2(ref.two_level(RABI), SIGMA, (0.0, 0.0), 1e5, tau) == pytest.approx(bare, rel=1e-3)
+    assert ref.sensor_g2(ref.two_level(RABI), SIGMA, (0.0, 0.0), 1e5) < 1e-6

@@ -4,7 +4,8 @@ Every function builds its own H and jump operators. Rates are in 1/ns and energi
 A density matrix is stacked by columns: entry (i, j) at i + d j, so that A rho B becomes (B^T (x) A) vec(rho).
 Jump operators carry the root of their rate.
 
-Times after the last pulse are integrated in closed form (Sylvester equations, resolvents). Inside a pulse `march` collocates at Gauss points until nothing changes.
+Times after the last pulse are integrated in closed form (Sylvester equations, resolvents).
+Inside a pulse `march` collocates at Gauss points until nothing changes.
 """
 
 from __future__ import annotations
@@ -499,3 +500,191 @@ def trace_purity(rate_XX: float, rate_X: float) -> dict[str, float]:
     """Tr rho^2 of either photon's temporal mode = integral |G1|^2 (mean 1); rate_XX/(rate_XX + rate_X) for both (B13)."""
     source, lines = cascade(rate_XX, rate_X)
     return {name: coherence_integral(source, c) for name, c in lines.items()}
+
+
+# ---- polarisation-entangled pairs ------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Polarised:
+    """Levels G, X_H, X_V, XX = 0..3; photon operators of the two lines by polarisation H, V."""
+
+    generator: np.ndarray
+    first: tuple[np.ndarray, np.ndarray]
+    second: tuple[np.ndarray, np.ndarray]
+
+
+def polarised_cascade(
+    rate_XX: float, rate_X: float, fss_ueV: float, flip: float = 0.0, dephasing: float = 0.0, pump: float = 0.0, pump_XX: float = 0.0
+) -> Polarised:
+    """XX decays to X_H and X_V at rate_XX / 2 each, both to G at rate_X; E(X_H) - E(X_V) = fss_ueV.
+
+    `flip`: X_H -> X_V and X_V -> X_H, each. `dephasing`: coherences of X_H, and those of X_V, lose this rate, so X_H-X_V loses twice as much.
+    `pump`: G -> X_H, and G -> X_V; `pump_XX`: X_H -> XX, and X_V -> XX.
+    """
+
+    def step(to: int, start: int, rate: float) -> np.ndarray:
+        return math.sqrt(rate) * ket_bra(4, to, start)
+
+    first, second = (step(1, 3, rate_XX / 2), step(2, 3, rate_XX / 2)), (step(0, 1, rate_X), step(0, 2, rate_X))
+    dark = [step(2, 1, flip), step(1, 2, flip), step(1, 1, 2 * dephasing), step(2, 2, 2 * dephasing)]
+    dark += [step(1, 0, pump), step(2, 0, pump), step(3, 1, pump_XX), step(3, 2, pump_XX)]
+    h = fss_ueV / HBAR / 2 * (ket_bra(4, 1, 1) - ket_bra(4, 2, 2))
+    return Polarised(liouvillian(h, [*first, *second, *dark]), first, second)
+
+
+def window_integral(generator: np.ndarray, begin: float, end: float) -> np.ndarray:
+    """Integral of e^{L tau} from begin to end; for end = inf on states that end dark."""
+    if math.isinf(end):
+        return np.linalg.solve(-decaying(generator), expm(generator * begin))
+    n = len(generator)
+    both = expm(np.block([[generator, np.eye(n)], [np.zeros((n, 2 * n))]]) * (end - begin))
+    return both[:n, n:] @ expm(generator * begin)
+
+
+def pairs_after_preparation(dot: Polarised, begin: float = 0.0, end: float = math.inf) -> np.ndarray:
+    """Two-photon matrix (4, 4), not normalised, of one run from XX, all times of the XX photon, X photon later by begin .. end. Basis HH, HV, VH, VV.
+
+    rho[pq, rs] = integral of <c_r^+(t) d_s^+(t + tau) d_q(t + tau) c_p(t)>: its trace is the number of pairs in the window.
+    """
+    return two_photon_matrix(dot, np.linalg.solve(-decaying(dot.generator), density(4, 3)), begin, end)
+
+
+def pairs_in_continuous_light(dot: Polarised, begin: float, end: float) -> np.ndarray:
+    """The same per unit of time in the pumped steady state: accidental pairs of different cascades included."""
+    return two_photon_matrix(dot, steady(dot.generator), begin, end)
+
+
+def two_photon_matrix(dot: Polarised, x: np.ndarray, begin: float, end: float) -> np.ndarray:
+    """rho[pq, rs] from the stacked state x (or its time integral)."""
+    later = window_integral(dot.generator, begin, end)
+    rho = np.empty((2, 2, 2, 2), dtype=complex)  # p, q, r, s
+    for p, r in itertools.product(range(2), repeat=2):
+        y = later @ sandwich(dot.first[p], dot.first[r]) @ x
+        for q, s in itertools.product(range(2), repeat=2):
+            rho[p, q, r, s] = trace_row(4) @ sandwich(dot.second[q], dot.second[s]) @ y
+    return rho.reshape(4, 4)
+
+
+def pairs_closed(rate_X: float, fss_ueV: float, flip: float = 0.0, dephasing: float = 0.0, begin: float = 0.0, end: float = math.inf) -> np.ndarray:
+    """The matrix after preparation of XX in closed form.
+
+    While the dot waits in X the polarisations' correlation decays at 2 flip, the X_H-X_V coherence at flip + 2 dephasing and turns at S/hbar.
+    """
+
+    def integral(rate: complex) -> complex:
+        late = 0.0 if math.isinf(end) else np.exp(-rate * end)
+        return rate_X * (np.exp(-rate * begin) - late) / rate
+
+    same, other = (integral(rate_X) + sign * integral(rate_X + 2 * flip) for sign in (1, -1))
+    across = integral(rate_X + flip + 2 * dephasing + 1j * fss_ueV / HBAR)
+    rho = np.diag([same / 4, other / 4, other / 4, same / 4]).astype(complex)
+    rho[0, 3], rho[3, 0] = across / 2, np.conj(across) / 2
+    return rho
+
+
+def coincidences(rho: np.ndarray, first: Any, second: Any) -> float:
+    """<ef| rho |ef> for Jones vectors e, f of the two analysers, (H, V) components: what coincidence counts are proportional to."""
+    e = np.kron(first, second)
+    return float(np.real(np.conj(e) @ rho @ e))
+
+
+def bell_fidelity(rho: np.ndarray, vector: Any = (1, 0, 0, 1)) -> float:
+    """<v| rho |v> / (<v|v> tr rho); (|HH> + |VV>)/root 2 unless given."""
+    v = np.asarray(vector, dtype=complex)
+    return float(np.real(v.conj() @ rho @ v / (v.conj() @ v) / np.trace(rho)))
+
+
+def concurrence(rho: np.ndarray) -> float:
+    """Wootters, PRL 80, 2245 (1998), of rho / tr rho."""
+    rho = rho / np.trace(rho)
+    turn = np.fliplr(np.diag([-1.0, 1.0, 1.0, -1.0]))
+    roots = np.sort(np.sqrt(np.abs(np.linalg.eigvals(rho @ turn @ rho.conj() @ turn))))
+    return float(max(0.0, roots[3] - roots[:3].sum()))
+
+
+def concurrence_closed(rho: np.ndarray) -> float:
+    """For matrices whose only off-diagonal entry is HH-VV: 2 max(0, |rho_HHVV| - root(rho_HVHV rho_VHVH))."""
+    return float(2 * max(0.0, abs(rho[0, 3]) - math.sqrt(rho[1, 1].real * rho[2, 2].real)) / np.trace(rho).real)
+
+
+def entanglement_closed(lifetime_X_ns: float, fss_ueV: float) -> float:
+    """Bell fidelity (1/4)[2 + 2/(1 + x^2)], x = S tau_X / hbar (B14)."""
+    x = fss_ueV * lifetime_X_ns / HBAR
+    return 0.25 * (2 + 2 / (1 + x**2))
+
+
+# ---- frequency-filtered correlations -----------------------------------------------------------------------------------------------------------------------
+
+
+def sensor_g2(generator: np.ndarray, s: np.ndarray, omega: tuple[float, float], width: float, tau: float = 0.0) -> float:
+    """g2 of two sensors of full width `width` at angular frequencies omega, the second seen tau >= 0 after the first, at vanishing coupling.
+
+    del Valle et al., PRL 109, 183601 (2012): H = eps (s v^+ + h.c.) to each sensor v. To leading order in eps the operators
+    X[a, b, c, e] = Tr_sensors(v1^b v2^e rho v1^+a v2^+c), indices 0 or 1, obey
+    dX/dt = [L - i omega1 (b - a) - i omega2 (e - c) - width (a + b + c + e)/2] X - i s (b X[b - 1] + e X[e - 1]) + i (a X[a - 1] + c X[c - 1]) s^+ (eps = 1).
+    """
+    one = np.eye(len(generator))
+    up, down = -1j * left(s), 1j * right(s.conj().T)
+    x: dict[tuple[int, int, int, int], np.ndarray] = {}
+    for index in sorted(itertools.product(range(2), repeat=4), key=sum):
+        a, b, c, e = index
+        if sum(index) == 0:
+            x[index] = steady(generator)
+            continue
+        source = sum(m @ x[lower(index, k)] for k, m in enumerate((down, up, down, up)) if index[k])
+        rate = -1j * (omega[0] * (b - a) + omega[1] * (e - c)) - width * sum(index) / 2
+        x[index] = np.linalg.solve(-(generator + rate * one), source)
+    row = trace_row(math.isqrt(len(generator)))
+    both = np.concatenate([x[1, 1, c, e] for c in range(2) for e in range(2)])  # after the first click only the second sensor is followed
+    blocks = [generator, generator - (1j * omega[1] + width / 2) * one, generator + (1j * omega[1] - width / 2) * one, generator - width * one]
+    tower = np.kron(np.diag([1.0, 0, 0, 0]), blocks[0]) + sum(np.kron(np.diag(np.eye(4)[k]), blocks[k]) for k in (1, 2, 3))
+    tower = tower + np.kron(ket_bra(4, 1, 0) + ket_bra(4, 3, 2), up) + np.kron(ket_bra(4, 2, 0) + ket_bra(4, 3, 1), down)
+    seen = row @ (expm(tower * tau) @ both)[3 * len(generator) :]
+    return float(np.real(seen / ((row @ x[1, 1, 0, 0]) * (row @ x[0, 0, 1, 1]))))
+
+
+def lower(index: tuple[int, ...], k: int) -> tuple[int, ...]:
+    """The index with its k-th entry reduced by one."""
+    return tuple(n - (i == k) for i, n in enumerate(index))
+
+
+def sensor_g2_weak(h: np.ndarray, jumps: Sequence[np.ndarray], s: np.ndarray, omega: tuple[float, float], width: float, eps: float) -> float:
+    """The same at tau = 0 with two real two-level sensors of coupling eps, extrapolated from eps and eps / root 2 (errors of order eps^2 cancel)."""
+
+    def at(coupling: float) -> float:
+        one, d, v = np.eye(2), len(h), ket_bra(2, 0, 1)
+        sensors = [product(np.eye(d), v, one), product(np.eye(d), one, v)]
+        big = product(h, one, one)
+        for w, u in zip(omega, sensors, strict=True):
+            emit = coupling * u.conj().T @ product(s, one, one)
+            big = big + w * u.conj().T @ u + emit + emit.conj().T
+        x = steady(liouvillian(big, [*(product(c, one, one) for c in jumps), *(math.sqrt(width) * u for u in sensors)]))
+        rho = x.reshape(4 * d, 4 * d).T
+        n = [u.conj().T @ u for u in sensors]
+        return float(np.real(np.trace(n[0] @ n[1] @ rho) / (np.trace(n[0] @ rho) * np.trace(n[1] @ rho))))
+
+    return 2 * at(eps / math.sqrt(2)) - at(eps)
+
+
+def filter_g2(
+    h: np.ndarray, jumps: Sequence[np.ndarray], s: np.ndarray, omega: tuple[float, float], width: float, tau: float = 0.0, entrance: float = 1e-3
+) -> float:
+    """The same by two cavities that the light of s drives one way, through a beam splitter: cascaded systems (Gardiner, PRL 70, 2269 (1993)).
+
+    A cavity of loss `width` takes in the light through a mirror of loss entrance * width; -root(k)([a^+, c rho] + [rho c^+, a]) leaves the emitter undisturbed.
+    With three number states the cut-off is of second order in `entrance`.
+    """
+    d, fock = len(h), 3
+    one, a = np.eye(fock), lowering(fock)
+    c = product(s, one, one) / math.sqrt(2)
+    generator = liouvillian(product(h, one, one), [product(j, one, one) for j in jumps])
+    modes = []
+    for w, u in zip(omega, (product(np.eye(d), a, one), product(np.eye(d), one, a)), strict=True):
+        up = u.conj().T
+        drive = left(up @ c) - left(c) @ right(up) + right(c.conj().T @ u) - left(u) @ right(c.conj().T)
+        generator = generator + liouvillian(w * up @ u, [math.sqrt(width) * u]) - math.sqrt(entrance * width) * drive
+        modes.append(u)
+    x, row, (one_click, two_click) = steady(generator), trace_row(d * fock**2), [click(u) for u in modes]
+    both = row @ two_click @ expm(generator * tau) @ one_click @ x
+    return float(np.real(both / ((row @ one_click @ x) * (row @ two_click @ x))))
