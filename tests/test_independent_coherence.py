@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_indistinguishability_after_an_ideal_pulse(dephasing: float) -> None:
 def test_a_time_gate_on_both_photons(dephasing: float) -> None:
     """The double integral of exp(-t1 - t2 - 2 dephasing |t1 - t2|) over a square of side w."""
     w, d = 1.5, 2 * dephasing
-    found = ref.interference(*ref.gated(ref.ideal_pulse(dephasing), 0.2, 0.2 + w)[:1], SIGMA, 0.2)
+    found = ref.interference(ref.gated(ref.ideal_pulse(dephasing), 0.2, 0.2 + w), SIGMA, 0.2)
     square = 2 / (1 + d) * (-math.expm1(-2 * w) / 2 + math.exp(-(1 + d) * w) * math.expm1(-(1 - d) * w) / (1 - d))
     assert found["M"] == pytest.approx(square / math.expm1(-w) ** 2, rel=1e-11)
     assert found["mean"] == pytest.approx(math.exp(-0.2) * -math.expm1(-w), rel=1e-11)
@@ -127,7 +128,7 @@ def test_reference_b15_and_b1() -> None:
 def test_interference_of_a_square_pulse_against_maps_and_their_double_sum() -> None:
     """|G1|^2 and G2 on Gauss points of both times up to a gate at 2.4, with dephasing; panels on the diagonal are cut along it."""
     pulse = ref.square_pulse(2.0, 0.6, 0.25)
-    found = ref.interference(*ref.gated(pulse, 0.0, 2.4)[:1], SIGMA)
+    found = ref.interference(ref.gated(pulse, 0.0, 2.4), SIGMA)
     edges = np.array([0.0, 0.3, 0.6, 1.2, 1.8, 2.4])
     t, w = ref.panels(edges, 6)
     maps = ref.correlation_maps(pulse, SIGMA, t)
@@ -144,18 +145,10 @@ def test_interference_of_a_square_pulse_against_maps_and_their_double_sum() -> N
     np.testing.assert_allclose([mean, m / mean**2, g2 / mean**2], [found["mean"], found["M"], found["g2"]], rtol=1e-9)
 
 
-def detuned_pulse(peak: float, sigma: float, centre: float, detuning: float, dephasing: float) -> ref.Pulsed:
-    """A Gaussian pulse off resonance: G1 is complex."""
-    rest, per_rabi = ref.two_level(0.0, dephasing, detuning), ref.two_level(1.0) - ref.two_level(0.0)
-    return ref.Pulsed(
-        lambda t: rest + peak * math.exp(-((t - centre) ** 2) / (2 * sigma**2)) * per_rabi, ref.density(2, 0), np.linspace(0, 2 * centre, 31), rest
-    )
-
-
 def test_maps_against_qutip_two_times() -> None:
     """QuTiP's `correlation_2op_2t` and `correlation_3op_2t` to the tolerance of its stepper: <c^+(t) c(t + tau)> and <c^+(t) c^+(t + tau) c(t + tau) c(t)>."""
     peak, sigma, centre, detuning, dephasing = 4.0, 0.22, 1.5, 1.3, 0.2
-    maps = ref.correlation_maps(detuned_pulse(peak, sigma, centre, detuning, dephasing), SIGMA, np.linspace(0.0, 4.0, 9))
+    maps = ref.correlation_maps(ref.gaussian_pulse(peak, sigma, centre, 5.0, dephasing, detuning), SIGMA, np.linspace(0.0, 4.0, 9))
     sm = qutip.Qobj(SIGMA)
     h = qutip.QobjEvo([detuning * sm.dag() * sm, [(sm + sm.dag()) / 2, lambda t: peak * math.exp(-((t - centre) ** 2) / (2 * sigma**2))]])
     options = {"rtol": 1e-11, "atol": 1e-13, "max_step": 0.05, "nsteps": 100000}
@@ -172,7 +165,7 @@ def test_reference_b3() -> None:
     """Photons in the window [0, 13]."""
     for peak, sigma, centre, mean, g2 in ((19.40, 0.060, 0.405, 0.9970, 0.0331), (0.702, 2.000, 5.0, 0.9973, 0.4364)):
         pulse = ref.gaussian_pulse(peak, sigma, centre, 13.0)
-        found = ref.interference(ref.Pulsed(pulse.generator, pulse.start, pulse.edges, None), SIGMA)
+        found = ref.interference(replace(pulse, endless=False), SIGMA)
         assert (round(found["mean"], 4), round(found["g2"], 4)) == (mean, g2)
 
 
@@ -200,8 +193,8 @@ def test_lines_of_a_cascade(line: str) -> None:
 
 def test_spectrum_of_a_detuned_pulse_has_the_photons_and_the_sign() -> None:
     """Its integral is the mean number (tail 1/omega^2 added); the same spectrum from the map G1(t, t + tau), summed by hand."""
-    pulse = detuned_pulse(3.0, 0.4, 1.2, 2.0, 0.1)
-    mean = ref.total(pulse, SIGMA)
+    pulse = ref.gaussian_pulse(3.0, 0.4, 1.2, 4.0, 0.1, 2.0)
+    mean = ref.total(pulse, [SIGMA])
     w, weight = ref.panels(np.linspace(-60, 60, 61), 8)
     spectrum = ref.pulsed_spectrum(pulse, SIGMA, w)
     tail = 2 * 60 * (spectrum[0] + spectrum[-1]) / 2
@@ -322,3 +315,88 @@ def test_wide_filters_see_the_bare_correlation() -> None:
     bare = 1 - math.exp(-0.75 * tau) * (math.cos(mu * tau) + 0.75 / mu * math.sin(mu * tau))
     assert ref.sensor_g2(ref.two_level(RABI), SIGMA, (0.0, 0.0), 1e5, tau) == pytest.approx(bare, rel=1e-3)
     assert ref.sensor_g2(ref.two_level(RABI), SIGMA, (0.0, 0.0), 1e5) < 1e-6
+
+
+# ---- two-photon excitation, two-photon Purcell, bundles, collective decay ------------------------------------------------------------------------------------
+
+
+def test_reference_b7_effective_model() -> None:
+    assert ref.re_excitation_law(gaussian=False) == pytest.approx(0.0473576, abs=5.1e-8)
+    assert ref.re_excitation_law(gaussian=True) == pytest.approx(0.418920, abs=5.1e-7)
+    source, lines = ref.two_photon_driven(2.0, 1.0, math.pi, 0.05)
+    p = ref.photon_numbers(source, [lines["X"]], 4)
+    np.testing.assert_allclose(p[:3], [0.0025482, 0.9965248, 0.00092691], atol=5.1e-8)
+    assert ref.g2_zero(source, [lines["X"]]) == pytest.approx(0.0018603, abs=5.1e-8)
+    assert ref.g2_zero(source, [lines["XX"]]) == pytest.approx(ref.g2_zero(source, [lines["X"]]), rel=1e-9)
+    short, lines = ref.two_photon_driven(2.0, 1.0, math.pi, 1e-3)
+    assert ref.g2_zero(short, [lines["X"]]) / (2 * 1e-6) == pytest.approx(ref.re_excitation_law(gaussian=True), rel=5e-3)
+
+
+AREAS = {2.5: 11.241823704, 5.0: 15.184084846, 10.0: 20.939865315}
+"""Of the largest P(1) of the XX line, by `best_area`; the slow test finds them again."""
+
+
+@pytest.mark.parametrize(("fwhm", "digits", "orthogonal"), [(2.5, 1.384e-3, 1.5461e-5), (5.0, 1.707e-3, 6.2307e-5), (10.0, 2.117e-3, 2.52868e-4)])
+def test_reference_b7_full_model(fwhm: float, digits: float, orthogonal: float) -> None:
+    """Unresolved XX line, and the polarisation orthogonal to the laser: a square law there, because it needs two photons to repeat."""
+    source, lines = ref.laser_driven_cascade(AREAS[fwhm], fwhm)
+    assert ref.g2_zero(source, [lines["XX_H"], lines["XX_V"]]) == pytest.approx(digits, abs=5.1e-7)
+    assert ref.g2_zero(source, [lines["XX_V"]]) == pytest.approx(orthogonal, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_areas_of_the_full_model() -> None:
+    for fwhm, area in AREAS.items():
+        found = ref.best_area(fwhm)
+        assert found == pytest.approx(area, rel=1e-6)
+        source, lines = ref.laser_driven_cascade(found, fwhm)
+        p = ref.photon_numbers(source, [lines["XX_H"], lines["XX_V"]], 3, long=2e4)
+        n = np.arange(4)
+        assert p @ (n * (n - 1)) / (p @ n) ** 2 == pytest.approx(ref.g2_zero(source, [lines["XX_H"], lines["XX_V"]]), rel=1e-5)
+
+
+def test_reference_b10() -> None:
+    np.testing.assert_allclose(ref.two_photon_cavity(1.0, 20.0, 0.5, 0.01), [0.178748, 0.077018, 0.744234, 0.0], atol=5.1e-7)
+    np.testing.assert_allclose(ref.two_photon_cavity(1.0, 20.0, 0.2, 0.001), [0.011539, 0.014500, 0.973961, 0.0], atol=5.1e-7)
+
+
+def test_two_photon_purcell_rates() -> None:
+    """Far detuned: 16 g^4/(kappa chi^2) for pairs, 4 kappa g^2/chi^2 for a single photon of either step, gamma into the side."""
+    g, chi, kappa, gamma = 1.0, 300.0, 0.3, 1e-6
+    pair, single = 16 * g**4 / (kappa * chi**2), 4 * kappa * g**2 / chi**2
+    again = single / (single + gamma)
+    two, none = (pair + single * again) / (pair + single + 2 * gamma), 2 * gamma / (pair + single + 2 * gamma) * (1 - again / 2)  # X_V emits nothing
+    found = ref.two_photon_cavity(g, chi, kappa, gamma)
+    assert found[2] == pytest.approx(two, rel=2e-4)
+    assert found[0] == pytest.approx(none, rel=5e-3)
+
+
+def test_reference_b16() -> None:
+    """Closed positions, and where the emission of n photons has its resonance with g switched on: shifted by about g^2 over the detunings."""
+    source = ref.Bundler()
+    assert (round(source.closed(2), 3), round(source.closed(3), 2)) == (-25.545, -35.59)
+    for n in (2, 3):
+        gap, bright = source.smallest_gap(n), source.brightest(n)
+        assert gap == pytest.approx(source.closed(n), abs=0.012)
+        assert bright == pytest.approx(gap, abs=3e-4)
+
+
+@pytest.mark.parametrize("collective", [True, False])
+def test_collective_and_separate_decay_differ_in_g1_alone(collective: bool) -> None:
+    rates = (2.0, 1.0, 0.3, 0.5)
+    tau = np.array([0.0, 0.2, 1.0, 3.0])
+    for shift in (0.0, 0.7):
+        generator, emit = ref.pumped_ladder(*rates, collective, shift)
+        np.testing.assert_allclose(ref.first_order(generator, emit, tau), ref.first_order_closed(*rates, collective, shift, tau), rtol=1e-11)
+    other, _ = ref.pumped_ladder(*rates, not collective, shift)
+    np.testing.assert_allclose(ref.steady(generator), ref.steady(other), atol=1e-14)
+
+
+def test_collective_g1_against_qutip() -> None:
+    generator, (c,) = ref.pumped_ladder(2.0, 1.0, 0.3, 0.5, True, 0.7)
+    jumps = [qutip.Qobj(c), math.sqrt(0.3) * qutip.Qobj(ref.ket_bra(3, 1, 0)), math.sqrt(0.5) * qutip.Qobj(ref.ket_bra(3, 2, 1))]
+    h = qutip.Qobj(-0.7 * ref.ket_bra(3, 2, 2))
+    tau = np.array([0.0, 0.2, 1.0, 3.0])
+    options = {"rtol": 1e-11, "atol": 1e-13}
+    raw = qutip.correlation_2op_1t(h, None, tau, jumps, jumps[0].dag(), jumps[0], reverse=True, options=options)
+    np.testing.assert_allclose(ref.first_order(generator, [c], tau), raw / raw[0], atol=1e-9)

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import expm, solve_continuous_lyapunov
+from scipy.optimize import minimize_scalar
+from scipy.special import erf
 
 HBAR = 0.6582119569  # ueV ns
 
@@ -107,10 +109,11 @@ def panels(edges: Any, order: int) -> tuple[np.ndarray, np.ndarray]:
     return (edges[:-1, None] + half * (1 + u)).ravel(), (half * w).ravel()
 
 
-def march(slope: Callable[[float, np.ndarray], np.ndarray], x: np.ndarray, edges: Any, order: int = 20) -> tuple[np.ndarray, np.ndarray]:
+def march(slope: Callable[[np.ndarray, np.ndarray], np.ndarray], x: np.ndarray, edges: Any, order: int = 20) -> tuple[np.ndarray, np.ndarray]:
     """x' = slope(t, x), affine in x: states at the nodes of `panels` (nodes, ...) and at the last edge.
 
-    Collocation at the Gauss points of each panel, iterated until it repeats itself: exact to round-off for panels of length times rate below about 2.
+    slope takes all nodes of a panel at once, t (order,) and x (order, ...). Collocation at the Gauss points of each panel, iterated until it
+    repeats itself: exact to round-off for panels of length times rate below about 2.
     """
     nodes, _ = panels([0, 1], order)
     powers = np.polynomial.legendre.legvander(2 * nodes - 1, order)
@@ -121,7 +124,7 @@ def march(slope: Callable[[float, np.ndarray], np.ndarray], x: np.ndarray, edges
     for a, b in itertools.pairwise(edges):
         y = np.repeat(x[None], order, axis=0)
         for _ in range(80):
-            k = (b - a) * np.array([slope(a + (b - a) * u, state) for u, state in zip(nodes, y, strict=True)])
+            k = (b - a) * slope(a + (b - a) * nodes, y)
             y, last = x + np.tensordot(to_nodes, k, 1), y
             if np.max(np.abs(y - last)) < 1e-15 * max(np.max(np.abs(y)), 1e-3):
                 break
@@ -263,12 +266,24 @@ def seen_through_jitter(ladder: Ladder, delays: Any, fwhm: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pulsed:
-    """A driven source: Liouvillian at time t on the panels `edges`, from the stacked state `start`; afterwards `rest` for ever, or nothing at all if None."""
+    """A source whose Liouvillian is still + envelope(t) driven, on the panels `edges` from the stacked state `start`; afterwards `still` for ever.
 
-    generator: Callable[[float], np.ndarray]
+    envelope takes an array of times. With `endless` False nothing is counted after the last edge.
+    """
+
+    still: np.ndarray
+    driven: np.ndarray
+    envelope: Callable[[np.ndarray], np.ndarray]
     start: np.ndarray
     edges: np.ndarray
-    rest: np.ndarray | None
+    endless: bool = True
+
+    def generator(self, t: np.ndarray) -> np.ndarray:
+        """Liouvillians at the times t, (..., d^2, d^2)."""
+        return self.still + self.envelope(t)[..., None, None] * self.driven
+
+
+RABI = commutator(np.array([[0, 0.5], [0.5, 0]]))  # per unit of Rabi frequency of a two-level emitter
 
 
 def two_level(rabi: float, dephasing: float = 0.0, detuning: float = 0.0) -> np.ndarray:
@@ -278,32 +293,38 @@ def two_level(rabi: float, dephasing: float = 0.0, detuning: float = 0.0) -> np.
     return liouvillian(h, [ket_bra(2, 0, 1), math.sqrt(2 * dephasing) * x])
 
 
+def prepared(still: np.ndarray, level: int) -> Pulsed:
+    """In `level` at t = 0, undriven."""
+    return Pulsed(still, 0 * still, np.zeros_like, density(math.isqrt(len(still)), level), np.array([0.0, 0.0]))
+
+
 def ideal_pulse(dephasing: float = 0.0) -> Pulsed:
-    """X prepared at once; edges say that nothing happens before."""
-    rest = two_level(0.0, dephasing)
-    return Pulsed(lambda t: rest, density(2, 1), np.array([0.0, 0.0]), rest)
+    """X prepared at once."""
+    return prepared(two_level(0.0, dephasing), 1)
 
 
 def square_pulse(area: float, duration: float, dephasing: float = 0.0) -> Pulsed:
     """Rabi frequency area / duration from 0 to duration."""
-    on = two_level(area / duration, dephasing)
-    count = 1 + int(3 * (area + duration * (1 + dephasing)))
-    return Pulsed(lambda t: on, density(2, 0), np.linspace(0, duration, count + 1), two_level(0.0, dephasing))
+    edges = np.linspace(0, duration, 2 + int(3 * (area + duration * (1 + dephasing))))
+    return Pulsed(two_level(0.0, dephasing), RABI, lambda t: area / duration * (t < duration), density(2, 0), edges)
 
 
-def gaussian_pulse(peak: float, sigma: float, centre: float, until: float, dephasing: float = 0.0) -> Pulsed:
+def gaussian_pulse(peak: float, sigma: float, centre: float, until: float, dephasing: float = 0.0, detuning: float = 0.0) -> Pulsed:
     """Rabi frequency peak exp(-(t - centre)^2 / (2 sigma^2)) from 0 to `until`, where it is cut off."""
-    rest, per_rabi = two_level(0.0, dephasing), commutator(np.array([[0, 0.5], [0.5, 0]]))
-    step = 0.5 / (peak + 1 + dephasing + 1 / sigma)
-    fine = np.arange(max(0.0, centre - 9 * sigma), min(until, centre + 9 * sigma), step)
+    fine = np.arange(max(0.0, centre - 9 * sigma), min(until, centre + 9 * sigma), 0.5 / (peak + 1 + dephasing + abs(detuning) + 1 / sigma))
     edges = np.unique(np.concatenate([np.arange(0, until, 0.5), fine, [until]]))
-    return Pulsed(lambda t: rest + peak * math.exp(-((t - centre) ** 2) / (2 * sigma**2)) * per_rabi, density(2, 0), edges, rest)
+    return Pulsed(two_level(0.0, dephasing, detuning), peak * RABI, lambda t: np.exp(-((t - centre) ** 2) / (2 * sigma**2)) * (t < until), density(2, 0), edges)
 
 
 def finer(edges: np.ndarray, step: float) -> np.ndarray:
     """The same panels cut into equal parts no longer than step."""
     cuts = [np.linspace(a, b, 1 + max(1, math.ceil((b - a) / step)))[:-1] for a, b in itertools.pairwise(edges)]
     return np.concatenate([*cuts, edges[-1:]])
+
+
+def apply(m: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Matrices on as many vectors."""
+    return np.einsum("...ij,...j->...i", m, x)
 
 
 def click(c: np.ndarray) -> np.ndarray:
@@ -314,34 +335,42 @@ def click(c: np.ndarray) -> np.ndarray:
 def states(source: Pulsed) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Times, weights, states at the nodes of the panels, and the state at the last edge."""
     times, weights = panels(source.edges, 20)
-    return times, weights, *march(lambda t, x: source.generator(t) @ x, source.start, source.edges)
+    return times, weights, *march(lambda t, x: apply(source.generator(t), x), source.start, source.edges)
 
 
 def effects(source: Pulsed, later: np.ndarray, slope: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-    """Backward solution of -dE/dt = slope(L(t), E) with E = `later` at the last edge, at the nodes of the panels in order of time."""
+    """Backward solution of -dE/dt = slope(L(t), E) with E = `later` at the last edge, at the nodes of the panels in order of time.
+
+    slope gets as many L as E, one per node of a panel.
+    """
     end = source.edges[-1]
     backward, _ = march(lambda s, e: slope(source.generator(end - s), e), later, (end - source.edges)[::-1])
     return backward[::-1]
 
 
-def total(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> float:
-    """Mean number of photons through the jump operator c after `opens`."""
+def total(source: Pulsed, jumps: Sequence[np.ndarray], opens: float = -math.inf) -> float:
+    """Mean number of photons through all these jump operators after `opens`."""
     times, weights, x, last = states(source)
-    row = trace_row(len(c)) @ click(c)
+    row = trace_row(len(jumps[0])) @ sum(click(c) for c in jumps)
     inside = float(np.real(weights[times > opens] @ (x[times > opens] @ row)))
-    return inside if source.rest is None else inside + float(np.real(row @ np.linalg.solve(-decaying(source.rest), last)))
+    return inside + float(np.real(row @ np.linalg.solve(-decaying(source.still), last))) if source.endless else inside
 
 
-def pair_integral(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> float:
-    """Integral of G2(t1, t2) = <c^+(t1) c^+(t2) c(t2) c(t1)> over both times in either order: <n(n-1)> where c carries the root of its rate."""
-    row = trace_row(len(c)) @ click(c)
-    rest = None if source.rest is None else decaying(source.rest)
-    later = np.zeros_like(row) if rest is None else np.linalg.solve(-rest.T, row)  # mean number still to come, a row on states
-    ahead = effects(source, later, lambda generator, e: generator.T @ e + row)
+def pair_integral(source: Pulsed, jumps: Sequence[np.ndarray], opens: float = -math.inf) -> float:
+    """Integral of G2(t1, t2) over both times, <n(n-1)> of the photons through all these jump operators, from the mean number to come after a click."""
+    count = sum(click(c) for c in jumps)
+    row, rest = trace_row(len(jumps[0])) @ count, decaying(source.still)
+    later = np.linalg.solve(-rest.T, row) if source.endless else np.zeros_like(row)
+    ahead = effects(source, later, lambda generator, e: apply(generator.swapaxes(-1, -2), e) + row)
     times, weights, x, last = states(source)
     keep = times > opens
-    inside = np.einsum("n,ni,ij,nj->", weights[keep], ahead[keep], click(c), x[keep])
-    return float(2 * np.real(inside if rest is None else inside + later @ click(c) @ np.linalg.solve(-rest, last)))
+    inside = np.einsum("n,ni,ij,nj->", weights[keep], ahead[keep], count, x[keep])
+    return float(2 * np.real(inside + later @ count @ np.linalg.solve(-rest, last)))  # later is 0 unless endless
+
+
+def g2_zero(source: Pulsed, jumps: Sequence[np.ndarray]) -> float:
+    """<n(n-1)>/mean^2 of the photons through all these jump operators."""
+    return pair_integral(source, jumps) / total(source, jumps) ** 2
 
 
 def coherence_integral(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> float:
@@ -352,17 +381,16 @@ def coherence_integral(source: Pulsed, c: np.ndarray, opens: float = -math.inf) 
     """
     p, turn = trace_row(len(c)) @ left(c), right(c.conj().T)
     seen = np.outer(p.conj(), p)
-    rest = None if source.rest is None else decaying(source.rest)
-    later = np.zeros_like(seen) if rest is None else solve_continuous_lyapunov(rest.conj().T, -seen)
-    ahead = effects(source, later, lambda generator, q: generator.conj().T @ q + q @ generator + seen)
+    rest = decaying(source.still)
+    later = solve_continuous_lyapunov(rest.conj().T, -seen) if source.endless else np.zeros_like(seen)
+    ahead = effects(source, later, lambda generator, q: generator.conj().swapaxes(-1, -2) @ q + q @ generator + seen)
     times, weights, x, last = states(source)
     keep = times > opens
     y = x[keep] @ turn.T
     inside = np.einsum("n,ni,nij,nj->", weights[keep], y.conj(), ahead[keep], y)
-    if rest is not None:
-        w = solve_continuous_lyapunov(rest, -np.outer(last - steady(source.rest), (last - steady(source.rest)).conj()))
-        inside = inside + np.trace(later @ turn @ w @ turn.conj().T)  # the steady state is dark: turn takes it to 0
-    return float(2 * np.real(inside))
+    fading = last - steady(source.still)  # the steady state is dark: turn takes it to 0
+    w = solve_continuous_lyapunov(rest, -np.outer(fading, fading.conj()))
+    return float(2 * np.real(inside + np.trace(later @ turn @ w @ turn.conj().T)))
 
 
 def interference(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> dict[str, float]:
@@ -371,18 +399,15 @@ def interference(source: Pulsed, c: np.ndarray, opens: float = -math.inf) -> dic
     V is the contrast of the central peak of two equal sources (or two pulses of one) on a 50:50 beam splitter with a random phase between them:
     coincidences (1 - V)/2 in units of mean^2, against those of photons that do not interfere. A gate [opens, last edge] holds for both photons.
     """
-    mean = total(source, c, opens)
-    g2, m = pair_integral(source, c, opens) / mean**2, coherence_integral(source, c, opens) / mean**2
+    mean = total(source, [c], opens)
+    g2, m = pair_integral(source, [c], opens) / mean**2, coherence_integral(source, c, opens) / mean**2
     return {"mean": mean, "g2": g2, "M": m, "V": m - g2}
 
 
-def gated(source: Pulsed, opens: float, closes: float) -> tuple[Pulsed, float]:
-    """The source watched from `opens` to `closes` only: arguments for `interference`. Edges are added there, and nothing is counted later."""
+def gated(source: Pulsed, opens: float, closes: float) -> Pulsed:
+    """The source watched until `closes` only, with an edge at `opens`: `interference(gated(source, a, b), c, a)`."""
     after = np.arange(source.edges[-1], closes, 0.1)
-    edges = np.unique(np.concatenate([source.edges[source.edges < closes], after, [opens, closes]]))
-    at_rest = source.edges[-1]
-    generator = source.generator if source.rest is None else lambda t: source.generator(t) if t < at_rest else source.rest
-    return Pulsed(generator, source.start, edges, None), opens
+    return replace(source, edges=np.unique(np.concatenate([source.edges[source.edges < closes], after, [opens, closes]])), endless=False)
 
 
 def correlation_maps(source: Pulsed, c: np.ndarray, times: Sequence[float]) -> dict[str, np.ndarray]:
@@ -394,8 +419,7 @@ def correlation_maps(source: Pulsed, c: np.ndarray, times: Sequence[float]) -> d
         cuts = np.unique(np.concatenate([[at, t], source.edges[(source.edges > at) & (source.edges < t)], np.arange(at, t, 0.1)]))
         whole = np.eye(d * d, dtype=complex)
         if t > at:
-            driven = lambda s, u: (source.generator(s) if s < source.edges[-1] else source.rest) @ u  # noqa: E731
-            _, whole = march(driven, whole, cuts)
+            _, whole = march(lambda s, u: source.generator(s) @ u, whole, cuts)
         here, at = whole @ here, t
         steps.append(whole)
         x.append(here)
@@ -419,15 +443,16 @@ def photon_numbers(source: Pulsed, clicks: Sequence[np.ndarray], top: int, long:
     count = sum(click(c) for c in clicks)
     size = len(count)
 
-    def slope(t: float, x: np.ndarray) -> np.ndarray:
+    def slope(t: np.ndarray, x: np.ndarray) -> np.ndarray:
         emitted = x @ count.T
-        return x @ source.generator(t).T - emitted + np.vstack([np.zeros((1, size)), emitted[:-1]])
+        gained = np.concatenate([np.zeros_like(emitted[..., :1, :]), emitted[..., :-1, :]], axis=-2)
+        return x @ source.generator(t).swapaxes(-1, -2) - emitted + gained
 
     start = np.zeros((top + 1, size), dtype=complex)
     start[0] = source.start
     _, x = march(slope, start, source.edges)
-    if source.rest is not None:
-        tower = np.kron(np.eye(top + 1), source.rest - count) + np.kron(np.eye(top + 1, k=-1), count)
+    if source.endless:
+        tower = np.kron(np.eye(top + 1), source.still - count) + np.kron(np.eye(top + 1, k=-1), count)
         x = (expm(tower * long) @ x.ravel()).reshape(x.shape)
     return (x @ trace_row(math.isqrt(size))).real
 
@@ -444,12 +469,12 @@ def pulsed_spectrum(source: Pulsed, c: np.ndarray, omega: Any) -> np.ndarray:
     omega = np.atleast_1d(np.asarray(omega, dtype=float))
     source = replace(source, edges=finer(source.edges, 1 / max(1.0, np.max(np.abs(omega)))))
     p, turn = trace_row(len(c)) @ left(c), right(c.conj().T)
-    rest, one = decaying(source.rest), np.eye(len(source.rest))
+    rest, one = decaying(source.still), np.eye(len(source.still))
     later = np.array([np.linalg.solve(-(rest + 1j * w * one).T, p) for w in omega])
     ahead = effects(source, later, lambda generator, e: e @ generator + 1j * omega[:, None] * e + p)
     _, weights, x, last = states(source)
     inside = np.einsum("n,nwi,ni->w", weights, ahead, x @ turn.T)
-    return np.real(inside + later @ turn @ np.linalg.solve(-rest, last - steady(source.rest))) / math.pi
+    return np.real(inside + later @ turn @ np.linalg.solve(-rest, last - steady(source.still))) / math.pi
 
 
 def fluctuation(generator: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, complex]:
@@ -492,8 +517,7 @@ def mollow(rabi: float, omega: Any) -> np.ndarray:
 def cascade(rate_XX: float, rate_X: float) -> tuple[Pulsed, dict[str, np.ndarray]]:
     """XX -> X -> G prepared in XX at t = 0: the source and the jump operator of each line."""
     lines = {"XX": math.sqrt(rate_XX) * ket_bra(3, 1, 2), "X": math.sqrt(rate_X) * ket_bra(3, 0, 1)}
-    rest = liouvillian(np.zeros((3, 3)), list(lines.values()))
-    return Pulsed(lambda t: rest, density(3, 2), np.array([0.0, 0.0]), rest), lines
+    return prepared(liouvillian(np.zeros((3, 3)), list(lines.values())), 2), lines
 
 
 def trace_purity(rate_XX: float, rate_X: float) -> dict[str, float]:
@@ -688,3 +712,161 @@ def filter_g2(
     x, row, (one_click, two_click) = steady(generator), trace_row(d * fock**2), [click(u) for u in modes]
     both = row @ two_click @ expm(generator * tau) @ one_click @ x
     return float(np.real(both / ((row @ one_click @ x) * (row @ two_click @ x))))
+
+
+# ---- two-photon excitation (B7), two-photon Purcell (B10), bundles (B16), collective decay --------------------------------------------------------------
+
+
+def two_photon_driven(rate_XX: float, rate_X: float, area: float, sigma: float) -> tuple[Pulsed, dict[str, np.ndarray]]:
+    """Effective model of Hanschke et al. (2018): H = (Omega(t)/2)(|XX><G| + h.c.), Gaussian Omega of this area, centred 9 sigma after the start, cut there."""
+    _, lines = cascade(rate_XX, rate_X)
+    peak = area / sigma / math.sqrt(2 * math.pi)
+    drive = peak / 2 * commutator(ket_bra(3, 2, 0) + ket_bra(3, 0, 2))
+    edges = np.linspace(0, 18 * sigma, 30 + int(20 * area))
+    still = liouvillian(np.zeros((3, 3)), list(lines.values()))
+    return Pulsed(still, drive, lambda t: np.exp(-((t / sigma - 9) ** 2) / 2) * (t < 18 * sigma), density(3, 0), edges), lines
+
+
+def re_excitation_law(gaussian: bool) -> float:
+    """Limit of g2 / (rate_XX rate_X T^2) for short square pulses of length T, or of g2 / (rate_XX rate_X sigma^2) for Gaussian ones, area pi.
+
+    Two photons of a line need XX at t1, its photon, the X photon at t2, and the rest of the pulse to lead back to XX:
+    g2 = 2 rate_XX rate_X integral over t1 < t2 of sin^2(theta(t1)/2) cos^2(theta(t2)/2), theta the area so far.
+    """
+    edges = np.linspace(-9, 9, 37) if gaussian else np.array([0.0, 1.0])
+    outer, w = panels(edges, 24)
+    theta = (lambda t: math.pi / 2 * (1 + erf(t / math.sqrt(2)))) if gaussian else (lambda t: math.pi * t)
+    up_to = np.array([u @ np.sin(theta(v) / 2) ** 2 for v, u in (panels(np.append(edges[edges < t], t), 24) for t in outer)])
+    return float(2 * w @ (up_to * np.cos(theta(outer) / 2) ** 2))
+
+
+def laser_driven_cascade(
+    area: float, fwhm_ps: float, lifetime_XX_ps: float = 120.0, lifetime_X_ps: float = 240.0, binding_meV: float = 4.0
+) -> tuple[Pulsed, dict[str, np.ndarray]]:
+    """Full model of B7, in ps: G, X_H, X_V, XX; an H-polarised Gaussian laser at half the biexciton drives G-X_H and X_H-XX with the same Rabi frequency.
+
+    X lies above the virtual level by half the binding energy; no fine structure; each branch of XX at half its rate. `area` is that of the one-photon Rabi
+    frequency, whose envelope exp(-t^2 / (2 sigma^2)) lasts from -7 to 7 sigma; fwhm of the intensity. Jump operators XX_H, XX_V, X_H, X_V.
+    """
+    sigma = fwhm_ps / (2 * math.sqrt(math.log(2)))
+    detuning = binding_meV * 1000 / 2 / (HBAR * 1000)  # rad/ps
+    branch, last = math.sqrt(0.5 / lifetime_XX_ps), math.sqrt(1 / lifetime_X_ps)
+    lines = {"XX_H": branch * ket_bra(4, 1, 3), "XX_V": branch * ket_bra(4, 2, 3), "X_H": last * ket_bra(4, 0, 1), "X_V": last * ket_bra(4, 0, 2)}
+    still = liouvillian(detuning * (ket_bra(4, 1, 1) + ket_bra(4, 2, 2)), list(lines.values()))
+    peak = area / sigma / math.sqrt(2 * math.pi)
+    up = ket_bra(4, 1, 0) + ket_bra(4, 3, 1)
+    edges = np.linspace(0, 14 * sigma, 2 + int(14 * sigma * (detuning + peak / 2)))
+    return Pulsed(still, peak / 2 * commutator(up + up.T), lambda t: np.exp(-((t / sigma - 7) ** 2) / 2) * (t < 14 * sigma), density(4, 0), edges), lines
+
+
+def best_area(fwhm_ps: float) -> float:
+    """The area of `laser_driven_cascade` with the largest P(1) of the XX line (both polarisations): its first maximum."""
+    sigma, detuning = fwhm_ps / (2 * math.sqrt(math.log(2))), 2 / HBAR
+    guess = math.sqrt(4 * math.pi**1.5 * detuning * sigma)  # where the area of the effective Rabi frequency Omega^2 / (2 detuning) is pi
+
+    def missing(area: float) -> float:
+        source, lines = laser_driven_cascade(area, fwhm_ps)
+        return -photon_numbers(source, [lines["XX_H"], lines["XX_V"]], 1, long=2e4)[1]
+
+    return float(minimize_scalar(missing, bracket=(0.95 * guess, 1.1 * guess, 1.3 * guess), tol=1e-8).x)
+
+
+def two_photon_cavity(g: float, chi: float, kappa: float, gamma: float) -> np.ndarray:
+    """P(0..3) of the photons that leave an H-polarised cavity at half the biexciton, from |B, 0> (del Valle et al., NJP 13, 113014 (2011), B10).
+
+    H = (chi/2)(|H><H| + |V><V|) + g [a^+ (|G><H| + |H><B|) + h.c.]; `gamma` is the rate of each of B -> H, B -> V, H -> G, V -> G into the side.
+    """
+    one, a = np.eye(4), np.kron(np.eye(4), lowering(4))
+    step = {pair: np.kron(ket_bra(4, *pair), one) for pair in ((0, 1), (0, 2), (1, 3), (2, 3))}  # G, H, V, B
+    emit = g * a.T @ (step[0, 1] + step[1, 3])
+    h = chi / 2 * np.kron(np.diag([0, 1, 1, 0]), one) + emit + emit.conj().T
+    leak = math.sqrt(kappa) * a
+    still = liouvillian(h, [leak, *(math.sqrt(gamma) * m for m in step.values())])
+    x, choices = density(16, 12), []
+    for _ in range(4):  # tr (J R)^k is the mean number of ways to choose k of the clicks
+        choices.append(np.real(trace_row(16) @ x))
+        x = click(leak) @ np.linalg.solve(-decaying(still), x)
+    return np.array([sum((-1) ** (k - n) * math.comb(k, n) * choices[k] for k in range(n, 4)) for n in range(4)])
+
+
+@dataclass(frozen=True)
+class Bundler:
+    """A two-level emitter at frequency 0, driven by H = drive (s + s^+) at frequency `laser`, in a cavity at frequency `cavity`; units of the coupling g = 1.
+
+    Sanchez Munoz et al., Nat. Photon. 8, 550 (2014), REFERENCE B16 (kappa and gamma: recalled; the positions do not depend on them).
+    """
+
+    drive: float = 32.0
+    cavity: float = -60.0
+    kappa: float = 0.1
+    gamma: float = 0.01
+    fock: int = 8
+
+    def matrices(self, laser: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """H in the laser's frame, s, a."""
+        one = np.eye(self.fock)
+        s, a = np.kron(ket_bra(2, 0, 1), one), np.kron(np.eye(2), lowering(self.fock))
+        emit = a.T @ s + self.drive * s
+        return emit + emit.conj().T - laser * s.T @ s + (self.cavity - laser) * a.T @ a, s, a
+
+    def closed(self, n: int) -> float:
+        """The laser with n |laser - cavity| = root(laser^2 + 4 drive^2), laser above the cavity: n photons join two dressed states."""
+        p = np.polynomial.Polynomial([n**2 * self.cavity**2 - 4 * self.drive**2, -2 * n**2 * self.cavity, n**2 - 1])
+        return float(max(p.roots().real))
+
+    def gap(self, n: int, laser: float) -> float:
+        """Distance of the two eigenvalues that share |upper dressed state, 0> and |lower, n>, or the other way round, most closely."""
+        h, _, _ = self.matrices(laser)
+        energies, vectors = np.linalg.eigh(h)
+        _, dressed = np.linalg.eigh(np.array([[0, self.drive], [self.drive, -laser]]))
+        number = np.eye(self.fock)
+        pairs = [(np.kron(dressed[:, i], number[0]), np.kron(dressed[:, 1 - i], number[n])) for i in range(2)]
+        overlaps = [sum(np.abs(vectors.conj().T @ v) ** 2 for v in pair) for pair in pairs]
+        return float(min(abs(np.diff(energies[np.argsort(w)[-2:]]))[0] for w in overlaps))
+
+    def photons(self, n: int, laser: float) -> float:
+        """<a^+n a^n> of the steady state."""
+        h, s, a = self.matrices(laser)
+        rho = steady(liouvillian(h, [math.sqrt(self.kappa) * a, math.sqrt(self.gamma) * s])).reshape(len(h), -1).T
+        power = np.linalg.matrix_power(a, n)
+        return float(np.real(np.trace(power.conj().T @ power @ rho)))
+
+    def smallest_gap(self, n: int) -> float:
+        """The laser at the centre of the n-photon anticrossing."""
+        centre = self.closed(n)
+        return float(minimize_scalar(lambda w: self.gap(n, w), bounds=(centre - 0.05, centre + 0.05), method="bounded", options={"xatol": 1e-9}).x)
+
+    def brightest(self, n: int) -> float:
+        """The laser with the largest <a^+n a^n>. Not that of the largest g(n): where the flux peaks g(2) has a dip."""
+        centre = self.closed(n)
+        return float(minimize_scalar(lambda w: -math.log(self.photons(n, w)), bounds=(centre - 0.05, centre + 0.05), method="bounded").x)
+
+
+def pumped_ladder(rate_XX: float, rate_X: float, pump: float, pump_XX: float, collective: bool, shift: float = 0.0) -> tuple[np.ndarray, list[np.ndarray]]:
+    """G -> X -> XX pumped without coherence; decay by one operator root(rate_XX)|X><XX| + root(rate_X)|G><X|, or by two.
+
+    XX -> X has the lower frequency, by `shift`. Liouvillian and the operators of the light.
+    """
+    steps = [math.sqrt(rate_XX) * ket_bra(3, 1, 2), math.sqrt(rate_X) * ket_bra(3, 0, 1)]
+    emit = [steps[0] + steps[1]] if collective else steps
+    h = -shift * ket_bra(3, 2, 2)
+    return liouvillian(h, [*emit, math.sqrt(pump) * ket_bra(3, 1, 0), math.sqrt(pump_XX) * ket_bra(3, 2, 1)]), emit
+
+
+def first_order(generator: np.ndarray, emit: Sequence[np.ndarray], tau: Any) -> np.ndarray:
+    """g1(tau) = sum <c^+ c(tau)> / sum <c^+ c> of the light of all operators together, complex, one value per delay."""
+    x = steady(generator)
+    parts = [(trace_row(len(c)) @ left(c), right(c.conj().T) @ x) for c in emit]
+    raw = np.array([sum(p @ u @ y for p, y in parts) for u in expm(generator * np.append(0.0, tau)[:, None, None])])
+    return raw[1:] / raw[0]
+
+
+def first_order_closed(rate_XX: float, rate_X: float, pump: float, pump_XX: float, collective: bool, shift: float, tau: Any) -> np.ndarray:
+    """The same: the XX-X coherence decays at a, the X-G one at b, and a collective emission passes the first on to the second."""
+    tau = np.asarray(tau)
+    x, xx = pump / rate_X, pump / rate_X * pump_XX / rate_XX  # populations in units of G's
+    a, b = (rate_XX + rate_X + pump_XX) / 2 - 1j * shift, (rate_X + pump_XX + pump) / 2
+    raw = rate_XX * xx * np.exp(-a * tau) + rate_X * x * np.exp(-b * tau)
+    if collective:
+        raw = raw + rate_XX * rate_X * xx * (np.exp(-b * tau) - np.exp(-a * tau)) / (a - b)
+    return raw / (rate_XX * xx + rate_X * x)
