@@ -52,20 +52,35 @@ def test_reference_a9() -> None:
     np.testing.assert_allclose(ratio, [0.965, 0.881, 0.757], atol=5e-4)
 
 
+def test_liouvillian_against_qutip() -> None:
+    """Complex H and complex jumps: no transposed or unconjugated matrix goes unseen."""
+    rng = np.random.default_rng(3)
+    h, c, e = rng.standard_normal((3, 3, 3)) + 1j * rng.standard_normal((3, 3, 3))
+    h = h + h.conj().T
+    np.testing.assert_allclose(ref.liouvillian(h, [c, e]), qutip.liouvillian(qutip.Qobj(h), [qutip.Qobj(c), qutip.Qobj(e)]).full(), atol=1e-13)
+    np.testing.assert_allclose(ref.steady(ref.liouvillian(h, [c, e])).reshape(3, 3).T, qutip.steadystate(qutip.Qobj(h), [qutip.Qobj(c), qutip.Qobj(e)]).full())
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_delay_density_of_the_ladder_against_the_master_equation(shared: bool) -> None:
-    """kappa^2 integral <a^+(t) a^+(t + tau) a(t + tau) a(t)> dt with QuTiP's Liouvillian of all levels, clicks of both modes."""
-    ladder = ref.Ladder(3.0, shared, purcell=1.3, shift=0.7)
-    jumps = [qutip.Qobj(c) for c in ladder.jumps]
-    generator = qutip.liouvillian(qutip.Qobj(ladder.hamiltonian), jumps)
-    count = sum(qutip.sprepost(c, c.dag()) for c in jumps)
-    moved = generator.full() - np.outer(qutip.operator_to_vector(qutip.Qobj(ladder.start(0))).full().ravel(), ref.trace_row(len(ladder.still)))
-    start = qutip.operator_to_vector(qutip.Qobj(ladder.start(2))).full().ravel()
-    first = count.full() @ np.linalg.solve(-moved, start)  # contains the second photon as a first one, too: what is left then is dark
-    row = ref.trace_row(len(ladder.still)) @ count.full()
+    """kappa^2 integral <a^+(t) a^+(t + tau) a(t + tau) a(t)> dt with QuTiP's operators and Liouvillian of all levels, clicks of both modes."""
+    kappa, purcell, shift = 3.0, 1.3, 0.7
+    dot = [qutip.basis(3, k) for k in range(3)]
+    light = [qutip.destroy(3)] if shared else [qutip.tensor(qutip.destroy(2), qutip.qeye(2)), qutip.tensor(qutip.qeye(2), qutip.destroy(2))]
+    dark = qutip.qeye_like(light[0])
+    modes = [qutip.tensor(qutip.qeye(3), a) for a in light]
+    g = math.sqrt(purcell * kappa / 4)
+    emit = g * (modes[0].dag() * qutip.tensor(dot[1] * dot[2].dag(), dark) + modes[-1].dag() * qutip.tensor(dot[0] * dot[1].dag(), dark))
+    jumps = [math.sqrt(kappa) * a for a in modes]
+    generator = qutip.liouvillian(emit + emit.dag() - shift * qutip.tensor(dot[2].proj(), dark), jumps)
+    count = sum(qutip.sprepost(c, c.dag()) for c in jumps).full()
+    vacuum = qutip.fock_dm(3, 0) if shared else qutip.tensor(qutip.fock_dm(2, 0), qutip.fock_dm(2, 0))
+    start, end = (qutip.operator_to_vector(qutip.tensor(dot[k].proj(), vacuum)).full().ravel() for k in (2, 0))
+    row = np.eye(math.isqrt(len(start))).ravel()
+    first = count @ np.linalg.solve(np.outer(end, row) - generator.full(), start)  # the second photon counts as a first one, too: what it leaves is dark
     tau = [0.0, 0.3, 1.1, 4.0]
-    expected = [(row @ (generator * t).expm().full() @ first).real if t else (row @ first).real for t in tau]
-    np.testing.assert_allclose(ref.delay_density(ladder, tau), expected, rtol=1e-9)
+    expected = [(row @ count @ ((generator * t).expm().full() if t else np.eye(len(start))) @ first).real for t in tau]
+    np.testing.assert_allclose(ref.delay_density(ref.Ladder(kappa, shared, purcell, shift), tau), expected, rtol=1e-9)
 
 
 def test_jitter_moves_the_delay_density_as_sampled_errors_do() -> None:
@@ -167,6 +182,21 @@ def test_reference_b3() -> None:
         pulse = ref.gaussian_pulse(peak, sigma, centre, 13.0)
         found = ref.interference(replace(pulse, endless=False), SIGMA)
         assert (round(found["mean"], 4), round(found["g2"], 4)) == (mean, g2)
+
+
+@pytest.mark.parametrize(("dephasing", "width", "centre"), [(0.0, 0.7, 0.0), (0.6, 0.7, 0.0), (0.6, 3.0, 1.0)])
+def test_indistinguishability_behind_a_filter(dephasing: float, width: float, centre: float) -> None:
+    """The same in the frequency plane: |G(w1, w2)|^2 times the filter's transmission at both, with the emitter's two-frequency correlation in closed form."""
+    source, light = ref.through_filter(ref.ideal_pulse(dephasing), SIGMA, width, centre)
+    found = ref.interference(source, light)
+    u, weight = ref.panels(np.linspace(-math.pi / 2, math.pi / 2, 25), 16)
+    w, weight = np.tan(u), weight / np.cos(u) ** 2
+    passed = weight / ((w - centre) ** 2 + width**2 / 4)
+    amplitude = 1 / (0.5 + dephasing - 1j * w)
+    both = (amplitude[:, None] + amplitude.conj()[None, :]) / (1 - 1j * (w[:, None] - w[None, :]))
+    expected = passed @ np.abs(both) ** 2 @ passed / (passed @ both.diagonal().real) ** 2
+    assert found["M"] == pytest.approx(expected, rel=1e-7)
+    assert abs(found["g2"]) < 1e-10
 
 
 # ---- spectra ---------------------------------------------------------------------------------------------------------------------------------------------
@@ -285,6 +315,16 @@ def test_accidental_pairs_of_continuous_light_are_unpolarised() -> None:
     np.testing.assert_allclose(late / np.trace(late), np.eye(4) / 4, atol=1e-9)
 
 
+def test_a_filter_passes_its_share_of_a_driven_pulse_spectrum() -> None:
+    """Mean number behind the filter = integral of spectrum times transmission, entrance width^2/(width^2/4 + (omega - centre)^2)."""
+    pulse, width, centre = ref.square_pulse(2.5, 0.8, 0.2), 1.5, 0.7
+    filtered, light = ref.through_filter(pulse, SIGMA, width, centre)
+    u, weight = ref.panels(np.linspace(-1.54, 1.54, 13), 8)
+    w = centre + np.tan(u)
+    expected = (weight / np.cos(u) ** 2) @ (ref.pulsed_spectrum(pulse, SIGMA, w) * 1e-3 * width**2 / (width**2 / 4 + (w - centre) ** 2))
+    assert ref.total(filtered, [light]) == pytest.approx(expected, rel=1e-4)
+
+
 # ---- filtered light ----------------------------------------------------------------------------------------------------------------------------------------
 
 RABI = 5.0
@@ -383,7 +423,7 @@ def test_reference_b16() -> None:
 
 @pytest.mark.parametrize("collective", [True, False])
 def test_collective_and_separate_decay_differ_in_g1_alone(collective: bool) -> None:
-    rates = (2.0, 1.0, 0.3, 0.5)
+    rates = (2.0, 1.3, 0.3, 0.5)
     tau = np.array([0.0, 0.2, 1.0, 3.0])
     for shift in (0.0, 0.7):
         generator, emit = ref.pumped_ladder(*rates, collective, shift)
@@ -400,3 +440,18 @@ def test_collective_g1_against_qutip() -> None:
     options = {"rtol": 1e-11, "atol": 1e-13}
     raw = qutip.correlation_2op_1t(h, None, tau, jumps, jumps[0].dag(), jumps[0], reverse=True, options=options)
     np.testing.assert_allclose(ref.first_order(generator, [c], tau), raw / raw[0], atol=1e-9)
+
+
+def test_state_after_the_laser_pulse_against_qutip() -> None:
+    """`mesolve` of the full model in ps."""
+    source, _ = ref.laser_driven_cascade(9.0, 2.5)
+    sigma, detuning = 2.5 / (2 * math.sqrt(math.log(2))), 2.0 / 0.6582119569
+    ket = [qutip.basis(4, k) for k in range(4)]
+    up = ket[1] * ket[0].dag() + ket[3] * ket[1].dag()
+    jumps = [math.sqrt(1 / 240) * ket[k] * ket[3].dag() for k in (1, 2)] + [math.sqrt(1 / 240) * ket[0] * ket[k].dag() for k in (1, 2)]
+    peak = 9.0 / sigma / math.sqrt(2 * math.pi)
+    h = [detuning * (ket[1].proj() + ket[2].proj()), [(up + up.dag()) / 2, lambda t: peak * math.exp(-((t / sigma - 7) ** 2) / 2)]]
+    options = {"rtol": 1e-11, "atol": 1e-13, "max_step": 0.2, "nsteps": 100000}
+    end = qutip.mesolve(h, ket[0].proj(), [0.0, 14 * sigma], jumps, options=options).states[-1]
+    _, _, _, last = ref.states(source)
+    np.testing.assert_allclose(last.reshape(4, 4).T, end.full(), atol=1e-9)
