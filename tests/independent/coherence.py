@@ -745,7 +745,7 @@ def two_photon_driven(rate_XX: float, rate_X: float, area: float, sigma: float) 
     _, lines = cascade(rate_XX, rate_X)
     peak = area / sigma / math.sqrt(2 * math.pi)
     drive = peak / 2 * commutator(ket_bra(3, 2, 0) + ket_bra(3, 0, 2))
-    edges = np.linspace(0, 18 * sigma, 30 + int(20 * area))
+    edges = np.linspace(0, 18 * sigma, 30 + int(6 * area))
     still = liouvillian(np.zeros((3, 3)), list(lines.values()))
     return Pulsed(still, drive, lambda t: np.exp(-((t / sigma - 9) ** 2) / 2) * (t < 18 * sigma), density(3, 0), edges), lines
 
@@ -778,7 +778,7 @@ def laser_driven_cascade(
     still = liouvillian(detuning * (ket_bra(4, 1, 1) + ket_bra(4, 2, 2)), list(lines.values()))
     peak = area / sigma / math.sqrt(2 * math.pi)
     up = ket_bra(4, 1, 0) + ket_bra(4, 3, 1)
-    edges = np.linspace(0, 14 * sigma, 2 + int(14 * sigma * (detuning + peak / 2)))
+    edges = np.linspace(0, 14 * sigma, 2 + int(8 * sigma * (detuning + peak / 2)))
     return Pulsed(still, peak / 2 * commutator(up + up.T), lambda t: np.exp(-((t / sigma - 7) ** 2) / 2) * (t < 14 * sigma), density(4, 0), edges), lines
 
 
