@@ -63,8 +63,9 @@ class Micropillar:
         number("Micropillar.side_emission", self.side_emission, low=0.0)
         for name in ("side_leakage", "bottom_loss"):
             number(f"Micropillar.{name}", getattr(self, name), low=0.0, high=1.0)
-        if self.side_leakage + self.bottom_loss > 1.0:
-            raise bad("Micropillar.side_leakage + bottom_loss", "be at most 1, being shares of kappa", self.side_leakage + self.bottom_loss, "lower one of them")
+        lost = self.side_leakage + self.bottom_loss
+        if lost > 1.0:
+            raise bad("Micropillar.side_leakage + bottom_loss", "be at most 1, being shares of kappa", lost, "lower one of them")
 
     @property
     def kappa_ueV(self) -> float:
@@ -81,7 +82,7 @@ class Micropillar:
         """F of an aligned transition on resonance.
 
         >>> round(Micropillar(quality_factor=10000, mode_volume=70.0).largest_purcell_factor, 3)
-        10.855
+        10.856
         """
         return self.purcell_factor if self.purcell_factor is not None else 0.75 * self.quality_factor / (math.pi**2 * float(self.mode_volume or math.nan))
 
@@ -148,7 +149,8 @@ class Micropillar:
             jumps.append(replace(j, rates_per_ns=into))
             jumps += self._side(j)
         if fastest > FASTEST * self.kappa_per_ns:
-            text = f"the rate into the mode, {fastest:.3g} per ns, is {fastest / self.kappa_per_ns:.2g} of kappa: light acts back on the dot; use quantised modes"
+            share = fastest / self.kappa_per_ns
+            text = f"the rate into the mode, {fastest:.3g} per ns, is {share:.2g} of kappa: light acts back on the dot; use quantised modes"
             warnings.warn(text, RatePictureWarning, stacklevel=2)
         return replace(model, jumps=tuple(jumps))
 
@@ -194,7 +196,7 @@ class Micropillar:
         if j.photon not in lines or j.drive is not None:
             return False
         if not isinstance(j, Jump):
-            raise bad("a source in a micropillar", "have jumps between levels", "a jump operator given as a matrix", "write the jump with its transitions and rates")
+            raise bad("a source in a micropillar", "have jumps between levels", "a jump operator given as a matrix", "write it with transitions and rates")
         return True
 
 

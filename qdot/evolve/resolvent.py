@@ -37,7 +37,7 @@ class Resolvent:
 
 
 def gram_to_infinity(a: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """(d, d) integral of e^{A^T t} Q e^{At} dt for a real A (d, d) and a Hermitian Q, refined once with residuals in extended precision.
+    """(d, d) integral of e^{A^T t} Q e^{At} dt for a real A (d, d) and a Hermitian Q, refined with residuals in extended precision.
 
     Raises Endless if A does not decay.
     """
@@ -45,9 +45,14 @@ def gram_to_infinity(a: np.ndarray, q: np.ndarray) -> np.ndarray:
         return np.zeros(q.shape, dtype=q.dtype)
     if np.linalg.eigvals(a).real.max() >= 0.0:
         raise Endless
-    x = sl.solve_continuous_lyapunov(a.T, -q)
     exact = a.astype(np.longdouble)
+    x = _lyapunov(a, q)
     for _ in range(2):
-        residual = q + (exact.T @ x + x @ exact)
-        x = x - sl.solve_continuous_lyapunov(a.T, residual.astype(q.dtype))
+        x = x + _lyapunov(a, (q + (exact.T @ x + x @ exact)).astype(q.dtype))
     return 0.5 * (x + x.conj().T)
+
+
+def _lyapunov(a: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """X with A^T X + X A = -Q; the real and the imaginary part apart, because SciPy solves a complex Q with a real A wrongly."""
+    found = sl.solve_continuous_lyapunov(a.T, -q.real)
+    return found + 1j * sl.solve_continuous_lyapunov(a.T, -q.imag) if np.iscomplexobj(q) else found

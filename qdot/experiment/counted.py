@@ -116,10 +116,11 @@ class Counted:
             source = dataclasses.replace(self.source, fock=fock)
             probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=())
             now = probe._all_light()
-            if np.all(np.abs(now - before) <= 0.25 * self.rtol * np.abs(now)):
+            if np.all(np.abs(now - before) <= 0.1 * self.rtol * np.abs(now)):
                 return dataclasses.replace(self.source, fock=fock - 1)
             before = now
-        raise bad("the number states of the modes", f"suffice below {MOST_FOCK} for a relative error of rtol = {self.rtol:g}", "more", "raise rtol, or drive less")
+        must = f"suffice below {MOST_FOCK} for a relative error of rtol = {self.rtol:g}"
+        raise bad("the number states of the modes", must, "more", "raise rtol, or drive less")
 
     def _all_light(self) -> np.ndarray:
         """(3,) mean or flux, second and third moment or g2 of all light, without error bounds."""
