@@ -22,9 +22,11 @@ from qdot.repeats import Repeats
 from qdot.results import Curve, Interference, Spectrum, TwoPhotonState
 from qdot.statistics import (
     BELL,
+    LARGEST,
     PulsedFields,
     Sensor,
     SteadyFields,
+    TooLarge,
     best_fidelity,
     concurrence,
     density_matrix,
@@ -72,6 +74,9 @@ class Coherent(Timed):
                 raise self._not_unique(e) from None
             except TooManySteps:
                 raise self._too_many_steps() from None
+            except TooLarge as e:
+                must = f"be asked of a system that is small enough ({LARGEST} unknowns) for |G1|^2 under pulses"
+                raise bad(what, must, f"{e.unknowns} unknowns", "lower fock, leave out a mode, or use Purcell-enhanced rates") from None
             except Endless:
                 again = "a source whose continuous part excites it again for ever, or keeps a coherence for ever"
                 raise bad(

@@ -18,13 +18,14 @@ from qdot.statistics.figures import (
     photon_fraction_in_pairs,
 )
 from qdot.statistics.filtered import Sensor, sensor_g2
-from qdot.statistics.interference import PulsedFields, pulsed_fields
+from qdot.statistics.interference import LARGEST, PulsedFields, TooLarge, pulsed_fields
 from qdot.statistics.pulsed import Counts, PulsedLight, pulsed_light
 from qdot.statistics.tangents import PulsedTangents, SteadyTangents, TangentLight, parts_of, tangent_timeline
 from qdot.statistics.timing import ArrivalLight
 
 __all__ = [
     "BELL",
+    "LARGEST",
     "ArrivalLight",
     "Counts",
     "PulsedFields",
@@ -35,6 +36,7 @@ __all__ = [
     "SteadyLight",
     "SteadyTangents",
     "TangentLight",
+    "TooLarge",
     "best_fidelity",
     "concurrence",
     "density_matrix",

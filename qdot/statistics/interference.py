@@ -25,6 +25,16 @@ from qdot.units import HBAR_UEV_NS
 
 BATCH = 4000
 """Unknowns of one pass over many energies."""
+LARGEST = 1_000_000
+"""Largest number of unknowns of the doubled system."""
+
+
+class TooLarge(ArithmeticError):
+    """The doubled system has more than LARGEST unknowns."""
+
+    def __init__(self, unknowns: int) -> None:
+        super().__init__(f"{unknowns} unknowns")
+        self.unknowns = unknowns
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +83,8 @@ class PulsedFields:
         if not now.size or not later.size:
             return 0.0
         n, m = now.size, later.size
+        if self.timeline.stretches and n * n + 2 * m * m > LARGEST:
+            raise TooLarge(n * n + 2 * m * m)
         real, imag, kr, ki, total = into.real.tocsr(), into.imag.tocsr(), n * n, n * n + m * m, n * n + 2 * m * m
         parts: list[tuple[int, int, Matrix]] = [
             (kr, 0, sp.csr_array(sp.kron(real, real) + sp.kron(imag, imag))),
