@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _graded(low: float, high: float, breaks: np.ndarray, finest: float) -> np.nd
     steps = finest * 2.0 ** np.arange(np.ceil(np.log2(max((high - low) / finest, 2.0))) + 1)
     marks = [low, high]
     between = np.concatenate([[low], breaks, [high]]) if breaks.size else np.array([low, high])
-    for left, right in zip(between[:-1], between[1:], strict=True):
+    for left, right in pairwise(between):
         half = (right - left) / 2.0
         near = steps[steps < half]
         marks += [left, right, *(left + near), *(right - near)]
@@ -123,7 +124,7 @@ def _graded(low: float, high: float, breaks: np.ndarray, finest: float) -> np.nd
     return found[np.concatenate([[True], np.diff(found) > 1e-12 * (high - low) * np.finfo(float).eps])]
 
 
-def integrals(pieces: Pieces, at: np.ndarray, low: float, high: float, chunk: float, order: int, weight: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
+def integrals(pieces: Pieces, at: np.ndarray, low: float, high: float, chunk: float, order: int, weight: Curve | None) -> np.ndarray:
     """(B, n) integrals over d of curve(at + d) weight(d) from low to high, at places (n,), by Gauss and Legendre on the pieces.
 
     chunk: longest stretch in one quadrature of `order` points, on which the weight is smooth; without a weight it is 1.
