@@ -512,6 +512,8 @@ class Experiment:
 
         def see(s: SteadyLight) -> np.ndarray:
             nonlocal worst
+            if rates[0].signal_fraction * rates[1].signal_fraction == 0.0:
+                return np.ones((s.state.shape[0], tau.size))
             one, two = (_lit(s, light, name) for light, name in zip(lights, lit, strict=True))
 
             def curve(u: np.ndarray) -> np.ndarray:
