@@ -277,6 +277,7 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
                 x, wished = total * np.repeat(factor, m), math.inf
             else:
                 x = total
-                wished = step * (1.5 if used < 26 and grown < 0.1 * growth else 0.75 if used > 40 or grown > 0.5 * growth else 1.0)
+                is_easy = used < 26 and grown < 0.1 * growth  # then a step cut short by its piece says nothing against long ones
+                wished = max(wished, 1.5 * step) if is_easy else step * (0.75 if used > 40 or grown > 0.5 * growth else 1.0)
             at = at + h if count > 1 else 1.0
     return x.reshape(d, n, m)

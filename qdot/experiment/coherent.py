@@ -15,7 +15,7 @@ from qdot.drive import CW
 from qdot.errors import bad, number
 from qdot.evolve import NotUnique, TooManySteps
 from qdot.evolve.tail import Endless
-from qdot.experiment.counted import EPS, OTHER_STEPS, Label, delays_of, name_of, times_of
+from qdot.experiment.counted import EPS, OTHER_STEPS, Label, delays_of, name_of, times_of, two_of
 from qdot.experiment.timed import POINTS, Timed
 from qdot.generator import stokes_jumps
 from qdot.repeats import Repeats
@@ -174,9 +174,9 @@ class Coherent(Timed):
         fwhm_ueV: full width of both filters, or one for each. By sensors of vanishing coupling: exact for light that the filters share out.
         """
         tau = delays_of(tau_ns)
-        at = self._two("energies_ueV", energies_ueV)
+        at = two_of("energies_ueV", energies_ueV)
         widths = (fwhm_ueV, fwhm_ueV) if isinstance(fwhm_ueV, float | int) else fwhm_ueV
-        widths = self._two("fwhm_ueV", widths)
+        widths = two_of("fwhm_ueV", widths)
         for w in widths:
             number("fwhm_ueV", w, low=0.0, open_low=True, unit="ueV")
         me, second = self._fieldwise("filtered_g2"), first if second is None else second
@@ -283,27 +283,17 @@ class Coherent(Timed):
     def _gate(self, gate_ns: tuple[float, float]) -> tuple[float, float]:
         """A gate inside the time in which photons are counted."""
         limit = math.inf if self.period_ns is None else self.period_ns
-        begin, end = self._two("gate_ns", gate_ns)
+        begin, end = two_of("gate_ns", gate_ns)
         if not 0.0 <= begin < end <= limit:
             raise bad("gate_ns", f"be two times 0 <= from < to <= {limit:g} ns", gate_ns, "count them from the start of the period")
         return begin, end
 
     def _window(self, delay_ns: tuple[float, float], finite: bool) -> tuple[float, float]:
         """A window of delays."""
-        low, high = self._two("delay_ns", delay_ns)
+        low, high = two_of("delay_ns", delay_ns)
         if not low < high or (finite and not (math.isfinite(low) and math.isfinite(high))):
             raise bad("delay_ns", "be two delays from < to" + (", both finite under continuous light" if finite else ""), delay_ns)
         return low, high
-
-    @staticmethod
-    def _two(argument: str, given: Any) -> tuple[float, float]:
-        try:
-            a, b = (float(v) for v in given)
-        except (TypeError, ValueError):
-            raise bad(argument, "be two numbers in ns", repr(given), f"for example {argument}=(0.0, 0.05)") from None
-        if math.isnan(a) or math.isnan(b):
-            raise bad(argument, "be two numbers in ns", given)
-        return a, b
 
     @staticmethod
     def _positive(amount: float, label: Label) -> float:

@@ -8,6 +8,7 @@ An error above `rtol` is refused: entry by entry in the rate picture, over the l
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
+from qdot import detection
+from qdot.detection import Blinking, Detector
 from qdot.drive import CW, Drive, Pulse
 from qdot.errors import InputError, bad, number, unknown
 from qdot.evolve import Endless, NotUnique, TooManySteps, is_metzler, reach
@@ -77,6 +80,8 @@ class Counted:
     atol: float = 1e-12
     analysis: Mapping[str, Polarisation] = field(default_factory=dict)
     filters: tuple[Filter, ...] = ()
+    detectors: Sequence[Detector] = ()
+    blinking: Blinking | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, Model) and not isinstance(self.source, Source):
@@ -93,6 +98,11 @@ class Counted:
                 raise unknown("Experiment.analysis (a line that the source emits)", line, self.model.lines)
         if self.collection:
             self._transmission(self.stages[-1])
+        if self.blinking is not None and not isinstance(self.blinking, Blinking):
+            raise bad("Experiment.blinking", "be a Blinking", type(self.blinking).__name__, "for example qdot.detection.Blinking(on_ns=1e4, off_ns=1e3)")
+        object.__setattr__(self, "detectors", tuple([self.detectors] if isinstance(self.detectors, Detector) else self.detectors))
+        if self.detectors:
+            detection.check_together(self.detectors, {d.name: self._lines_seen(d) for d in self.detectors})
 
     # ------------------------------------------------------------------------------------------------------------ set-up
 
@@ -163,6 +173,8 @@ class Counted:
             part = new.get(head, getattr(self, head))
             if head == "collection":
                 new[head] = {**part, tail: value}
+            elif head == "detectors":
+                new[head] = detection.replaced(part, tail, value)
             elif head == "drive" and not isinstance(part, Drive):
                 new[head] = tuple(_with(d, tail, value, head) for d in part)
             else:
@@ -225,6 +237,9 @@ class Counted:
             return label, ""
         name, _, polarisation = label.rpartition(":")
         return (name, polarisation) if name else (label, "")
+
+    def _lines_seen(self, detector: Detector) -> tuple[str, ...]:
+        return self.model.lines if detector.sees is None else self.model.lines_of(detector.sees, f"detector {detector.name!r}: sees")
 
     def _lines(self, label: Label) -> set[str]:
         """The lines behind a label, whatever their polarisation."""
@@ -459,17 +474,17 @@ class Counted:
     def _view_g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
         tau, second = delays_of(tau_ns), first if second is None else second
         a, b = self._light(first, None, "first"), self._light(second, None, "second")
-        return lambda s: s.g2(tau, _lit(s, a, first), _lit(s, b, second))
+        return lambda s: s.g2(tau, lit_by(s, a, first), lit_by(s, b, second))
 
     def _view_g2_zero(self, label: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
         other = label if second is None else second
         a, b = self._light(label, None), self._light(other, None)
-        return lambda s: s.g2_zero(_lit(s, a, label), _lit(s, b, other))
+        return lambda s: s.g2_zero(lit_by(s, a, label), lit_by(s, b, other))
 
     def _view_pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Callable[[SteadyLight], np.ndarray]:
         both = [*flat(first), *flat(second)]
         a, b = self._light(first, stage), self._light(both, stage)
-        return lambda s: 2 * s.flux(a) / s.flux(_lit(s, b, both))
+        return lambda s: 2 * s.flux(a) / s.flux(lit_by(s, b, both))
 
     def g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Curve:
         """g2(tau) for `second` (default: `first`) detected tau after `first`; continuous drive, unchanged by loss.
@@ -496,7 +511,7 @@ class Counted:
         lights = [self._light(one, None) for one in three]
 
         def see(s: SteadyLight) -> np.ndarray:
-            return s.g3(tau1.ravel(), tau2.ravel(), *(_lit(s, light, one) for light, one in zip(lights, three, strict=True)))
+            return s.g3(tau1.ravel(), tau2.ravel(), *(lit_by(s, light, one) for light, one in zip(lights, three, strict=True)))
 
         values, bound = self._measure(self._continuous(see, "g3", instead), "g3")
         return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(name_of(one) for one in three)})", self.stages[-1], tau2)
@@ -650,7 +665,7 @@ _VIEWS: Mapping[str, Callable[..., Callable[[SteadyLight], np.ndarray]]] = {
 }
 
 
-def _lit(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> Mapping[Channel, float]:
+def lit_by(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> Mapping[Channel, float]:
     """The light, if every source of the stack emits it."""
     if not any(light.values()):
         raise bad(f"collection of {label!r}", "be > 0 for a correlation", 0, "collect some of its light")
@@ -683,6 +698,17 @@ def times_of(argument: str, given: Any, unit: str = "ns") -> np.ndarray:
         return np.atleast_1d(np.asarray(given, dtype=float))
     except (TypeError, ValueError):
         raise bad(argument, f"be numbers in {unit}", repr(given), "give one number or a list of them; labels come after") from None
+
+
+def two_of(argument: str, given: Any) -> tuple[float, float]:
+    """Two numbers of an argument."""
+    try:
+        a, b = (float(v) for v in given)
+    except (TypeError, ValueError):
+        raise bad(argument, "be two numbers in ns", repr(given), f"for example {argument}=(0.0, 0.05)") from None
+    if math.isnan(a) or math.isnan(b):
+        raise bad(argument, "be two numbers in ns", given)
+    return a, b
 
 
 def name_of(label: Label) -> str:

@@ -1,13 +1,14 @@
 """Every definition of photon statistics, written once, for both pictures.
 
 `continuous`: populations, flux, g2(tau), g3 in the steady state. `pulsed`: photon numbers, moments and side peaks under pulses.
-`timing`: when photons come. `coherence`, `interference`, `entanglement`, `filtered`: what rests on fields, in the Lindblad picture only.
-`figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters.
+`timing`: when photons come. `delays`: pairs of a train by their delay. `coherence`, `interference`, `entanglement`, `filtered`: what rests on fields, in
+the Lindblad picture only. `figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters.
 Losses enter as weights of the jumps; detectors live elsewhere.
 """
 
 from qdot.statistics.coherence import SteadyFields, steady_fields
 from qdot.statistics.continuous import SteadyLight, stacked_light, steady_light
+from qdot.statistics.delays import peak_areas
 from qdot.statistics.entanglement import BELL, best_fidelity, concurrence, density_matrix, pulsed_stokes, steady_stokes
 from qdot.statistics.figures import (
     event_fraction_of_pairs,
@@ -46,6 +47,7 @@ __all__ = [
     "mean_photons",
     "pair_share_of_multiphotons",
     "parts_of",
+    "peak_areas",
     "photon_fraction_in_pairs",
     "pulsed_fields",
     "pulsed_light",

@@ -191,6 +191,26 @@ class PulsedLight:
                 x = through(s, (), nothing_counted(), x[..., None], self.trace, self.stretch)[..., 0]
         return flux
 
+    def between(self, begin_ns: float, end_ns: float, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray:
+        """(d, n, m) of a register at end_ns, from the columns y (d, n) at begin_ns with nothing counted, both within one period of a train."""
+        x = register.start(y)
+        for s in self.timeline.stretches:
+            low, high = max(begin_ns - s.start_ns, 0.0), min(end_ns - s.start_ns, s.duration_ns)
+            if s.is_instant:
+                if begin_ns <= s.start_ns < end_ns:
+                    x = through(s, axes, register, x, self.trace, self.stretch)
+            elif low < high:
+                x = through(s, axes, register, x, self.trace, self.stretch, low, high)
+        return x
+
+    def emission(self, time_ns: float, light: Light) -> np.ndarray:
+        """(d, d) J(t) of this light at a time within a period of a train: the state after a photon, times its density in 1/ns."""
+        s = next(s for s in self.timeline.stretches if not s.is_instant and s.start_ns <= time_ns <= s.end_ns)
+        total = dense(counted((light,), s.jumps, s.silent)[0])
+        if s.pieces_ns is not None:
+            total = total + sum(d.height(s.pieces_ns, time_ns - s.start_ns) * dense(counted((light,), d.light, d.matrix)[0]) for d in s.driven)
+        return np.asarray(total)
+
     # --------------------------------------------------------------------------------------------------------------------
 
     def _through_all(self, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray:
