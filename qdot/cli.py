@@ -455,7 +455,7 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
     joint = bool(numbers) and isinstance(numbers[0], list)
     for n, p in enumerate([] if joint else numbers):
         single.add_row(f"P({n})", _number(p), "")
-    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors"}
+    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors", *FIELD_TITLES}
     for key, value in result.items():
         if key in skip:
             continue
@@ -478,7 +478,50 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
         for m, value in enumerate(result["side_peaks"]):
             table.add_row(str(m), _number(value))
         yield table
+    for key, title in FIELD_TITLES.items():
+        if key in result:
+            yield from _field_tables(title, result[key])
     yield from _recorded_tables(result.get("recorded", {}))
+
+
+FIELD_TITLES = {
+    "g1": "g1",
+    "spectrum": "spectrum",
+    "filtered_g2": "g2 behind filters",
+    "interference": "two-photon interference",
+    "two_photon_state": "two-photon state",
+    "arrival_times": "arrival times",
+    "delay_distribution": "density of the delay, 1/ns",
+}
+"""What rests on fields or on the time of photons, with its heading."""
+
+
+def _field_tables(title: str, found: Mapping[str, Any]) -> Iterable[Table]:
+    """Figures, curves and density matrices of one of them."""
+    figures = {k: v for k, v in found.items() if v is None or isinstance(v, int | float)}
+    figures |= {f"elastic line at {line['energy_ueV']:g} ueV": line["photons"] for line in found.get("elastic", [])}
+    if figures:
+        table = _table(title, "quantity", "value")
+        for name, value in figures.items():
+            table.add_row(name, _number(value))
+        yield table
+    rho = found.get("density_matrix")
+    if rho:
+        table = _table(f"{title}: coincidences (first photon down, second across)", "", *"HVDARL")
+        for a in "HVDARL":
+            table.add_row(a, *(_number(found["coincidences"][a + b]) for b in "HVDARL"))
+        yield table
+        table = _table(f"{title}: density matrix", "", *rho["basis"])
+        for name, real, imag in zip(rho["basis"], rho["real"], rho["imag"], strict=True):
+            table.add_row(name, *(f"{re:+.5f} {im:+.5f}i" for re, im in zip(real, imag, strict=True)))
+        yield table
+    curve = {k: v for k, v in found.items() if k in ("tau_ns", "energy_ueV", "value", "real", "imag")}
+    if curve:
+        heads = {"tau_ns": "tau (ns)", "energy_ueV": "energy (ueV)", "value": found.get("unit", "value")}
+        table = _table(title, *(heads.get(k, k) for k in curve))
+        for row in zip(*curve.values(), strict=True):
+            table.add_row(*map(_number, row))
+        yield table
 
 
 def _recorded_tables(recorded: Mapping[str, Any]) -> Iterable[Table]:

@@ -245,6 +245,10 @@ class Counted:
         """The lines behind a label, whatever their polarisation."""
         return {line for one in flat(label) for line in self.model.lines_of(self._split(one)[0])}
 
+    def channels(self, label: Label, argument: str = "label") -> tuple[Channel, ...]:
+        """The channels behind a label. Raises InputError, which names the argument, if nobody emits it."""
+        return tuple(self._light(label, None, argument))
+
     def _light(self, label: Label, stage: str | None, argument: str = "label") -> dict[Channel, float]:
         """{channel: weight} of a label at a stage: "X", "X:H" for one polarisation, a group, or several of them in a list."""
         eta = self._transmission(stage)
