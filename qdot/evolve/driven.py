@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -92,10 +93,15 @@ def part_of(lengths: np.ndarray, polynomials: Sequence[np.ndarray], begin: float
     for c in polynomials:
         degrees = np.arange(c.shape[1])
         exponent = degrees[None, :] - degrees[:, None]
-        choose = np.array([[math.comb(j, k) for j in degrees] for k in degrees], dtype=float)
-        shift = choose * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
+        shift = _binomials(c.shape[1]) * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
         found.append(np.einsum("pkj,pj->pk", shift, c[inside]) * (high - low)[:, None] ** degrees)
     return lengths[inside] * (high - low), found
+
+
+@cache
+def _binomials(size: int) -> np.ndarray:
+    """(size, size) of j over k at [k, j]."""
+    return np.array([[math.comb(j, k) for j in range(size)] for k in range(size)], dtype=float)
 
 
 class Compressed(NamedTuple):
@@ -213,7 +219,7 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
     order = POSITIVE_ORDER if given.is_positive else ORDER
     x = x.reshape(d, w).astype(float)
     shifts = [np.kron(np.eye(n), step) for step in given.register.advance]
-    binomial = np.array([[math.comb(j, k) for j in range(c1)] for k in range(c1)], dtype=float)
+    binomial = _binomials(c1)
     exponent = np.arange(c1)[None, :] - np.arange(c1)[:, None]
     series = np.empty((order + 1, d * w))
     wished, taken = math.inf, 0

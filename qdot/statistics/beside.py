@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from qdot.evolve import Flow, Matrix, TooManySteps, dense, nothing_counted, pattern, reach, relevant, restrict
+from qdot.evolve import Flow, Matrix, TooManySteps, dense, nothing_counted, pattern, reach, relevant, restrict, seen_by
 from qdot.generator import Stretch, Timeline
 from qdot.model import Channel
 from qdot.statistics.pulsed import through
@@ -80,11 +80,11 @@ def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, 
     return found
 
 
-def points_in(timeline: Timeline, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(times, weights) of Gauss-Legendre points from the start to `end`, `count` on each panel.
+def points_in(timeline: Timeline, probes: np.ndarray, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(times, weights) of Gauss-Legendre points from the start to `end`, `count` on each panel, for what is seen by the probes (d,) bool.
 
     Panels end where the formula of the generator changes, are at most RADIANS over the largest rate on pulses, and between pulses over the
-    largest rate that has not yet died out.
+    largest rate that the probes see and that has not yet died out.
     """
     node, weight = np.polynomial.legendre.leggauss(count)
     edges: list[tuple[float, float]] = []
@@ -93,7 +93,8 @@ def points_in(timeline: Timeline, end: float, count: int) -> tuple[np.ndarray, n
             continue
         whole = everything(s.silent, s.jumps)
         if s.pieces_ns is None:
-            rates = np.linalg.eigvals(dense(whole))
+            seen = np.flatnonzero(seen_by(whole, probes))
+            rates = np.linalg.eigvals(dense(restrict(whole, seen)))
             at = low
             while at < high:
                 alive = np.abs(rates[-rates.real * (at - low) < ALIVE]).max(initial=0.0)

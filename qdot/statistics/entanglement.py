@@ -87,9 +87,16 @@ def pulsed_stokes(light: PulsedFields, first: Line, second: Line, low: float, hi
     for one, other, a, b, turned in ((first, second, max(low, 0.0), max(high, 0.0), False), (second, first, max(-high, 0.0), max(-low, 0.0), True)):
         if b <= a:
             continue
-        found = _unlimited(light, one, other) if a == 0.0 and b == math.inf else _limited(light, one, other, a, b, points)
+        found = _later(light, one, other, a, points) - _later(light, one, other, b, points)
         total += found.T if turned else found
     return total
+
+
+def _later(light: PulsedFields, first: Line, second: Line, delay: float, points: int) -> np.ndarray:
+    """(4, 4) with the second photon `delay` or more after the first."""
+    if delay == math.inf:
+        return np.zeros((4, 4))
+    return _unlimited(light, first, second) if delay == 0.0 else _delayed(light, first, second, delay, points)
 
 
 def _reduced(light: PulsedFields, first: Line, second: Line) -> np.ndarray:
@@ -122,42 +129,46 @@ def _unlimited(light: PulsedFields, first: Line, second: Line) -> np.ndarray:
     return np.asarray(found.reshape(4, 4))
 
 
-def _limited(light: PulsedFields, first: Line, second: Line, a: float, b: float, points: int) -> np.ndarray:
-    """Second photons from a to b after the first: points in time under the pulses, closed afterwards."""
+def _delayed(light: PulsedFields, first: Line, second: Line, delay: float, points: int) -> np.ndarray:
+    """The same for a delay > 0: points in time for first photons under the pulses, closed afterwards."""
     keep = _reduced(light, first, second)
-    trace, d = light.timeline.generator.trace, keep.size
-    rows = np.array([(trace @ s)[keep] for s in second])
-    gains = [restrict(s, keep) for s in first]
+    trace, d, step = light.timeline.generator.trace, keep.size, light.stretch
+    rows, gains = np.array([(trace @ s)[keep] for s in second]), [restrict(s, keep) for s in first]
     alone = light.timeline.assembled(lambda silent, jumps: restrict(everything(silent, jumps), keep))
-
-    def change(silent: Matrix, jumps: Jumps) -> Matrix:
-        return placed([(0, 0, restrict(everything(silent, jumps), keep))], d + 4)
-
-    summed = light.timeline.assembled(change, placed([(d, 0, rows)], d + 4))
-    last = light.end_ns if light.end_ns < math.inf else (alone.stretches[-1].end_ns if alone.stretches else 0.0)
+    summed = light.timeline.assembled(lambda silent, jumps: placed([(0, 0, restrict(everything(silent, jumps), keep))], d + 4), placed([(d, 0, rows)], d + 4))
+    is_train = light.end_ns < math.inf
+    last = light.end_ns if is_train else (alone.stretches[-1].end_ns if alone.stretches else 0.0)
+    later = np.zeros(rows.shape) if is_train else to_infinity(alone.rest.silent, rows)
     total = np.zeros((4, 4))
     x, at = light.state[keep][:, None], -math.inf
-    for time, weight in zip(*points_in(alone, last, points), strict=True):
-        x, at = carried(alone, x, at, time, light.stretch), time
+    waiting: list[tuple[float, float]] = []  # (time, weight) of first photons whose partner comes after the last pulse: carried there together
+    columns = np.zeros((d, 0))
+    probes = (rows != 0.0).any(axis=0) | (np.vstack([dense(g) for g in gains]) != 0.0).any(axis=0)
+    for time, weight in zip(*points_in(alone, probes, last, points), strict=True):
+        both = carried(alone, np.column_stack([x, columns]), at, time, step)
+        x, columns, at = both[:, :1], both[:, 1:], time
         after = np.column_stack([g @ x[:, 0] for g in gains])
-        begin, end = min(time + a, light.end_ns), min(time + b, light.end_ns)
-        y = np.vstack([carried(alone, after, time, begin, light.stretch), np.zeros((4, 4))])
-        y = carried(summed, y, begin, end, light.stretch)
-        sums = y[d:]
-        if end == math.inf:
-            sums = sums + to_infinity(alone.rest.silent, rows) @ y[:d]
-        total += weight * sums.T
-    if light.end_ns < math.inf:
+        if time + delay < last:
+            y = np.vstack([carried(alone, after, time, time + delay, step), np.zeros((4, 4))])
+            y = carried(summed, y, time + delay, light.end_ns, step)
+            total += weight * (y[d:] + later @ y[:d]).T
+        elif not is_train:
+            waiting.append((time, weight))
+            columns = np.column_stack([columns, after])
+    if is_train:
         return total
-    x = carried(alone, x, at, math.inf, light.stretch)
+    both = carried(alone, np.column_stack([x, columns]), at, math.inf, step)
+    x, columns = both[:, 0], both[:, 1:]
     rest = dense(alone.rest.silent)
-    lit = np.flatnonzero(seen_by(rest, (np.vstack([dense(g) for g in gains]) != 0.0).any(axis=0)))
-    if not lit.size:
-        return total
-    before = to_infinity(rest[np.ix_(lit, lit)].T, x[lit, 0][None])[0]  # the integral of x from now on
-    after = np.column_stack([dense(g)[:, lit] @ before for g in gains])
-    later, flow = to_infinity(rest, rows), Flow(rest, None, None, light.stretch)
-    for m in range(4):
-        seen = flow.along(later, after[:, m], np.array([a, b] if b < math.inf else [a]))
-        total[m] += seen[:, 0] - (seen[:, 1] if b < math.inf else 0.0)
+    backward = Flow(rest.T, None, None, step)  # rows carried back to every delay at once
+    if waiting:
+        times, weights = np.array(waiting).T
+        after = columns.reshape(d, -1, 4) * weights[:, None]
+        for n, row in enumerate(later):
+            total[:, n] += np.einsum("dk,dkm->m", backward.along(np.eye(d), row, times + delay - last), after)
+    lit = np.flatnonzero(seen_by(rest, probes))
+    if lit.size:
+        before = to_infinity(rest[np.ix_(lit, lit)].T, x[lit][None])[0]  # the integral of x from now on
+        seen = np.array([backward.along(np.eye(d), row, np.array([delay]))[:, 0] for row in later])
+        total += np.array([seen @ (dense(g)[:, lit] @ before) for g in gains])
     return total
