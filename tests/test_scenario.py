@@ -15,10 +15,10 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from independent import coherence as second_road
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm, null_space
 
-from independent import coherence as other
 from qdot import InputError, scenario
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -129,38 +129,38 @@ def test_example_entangled_pairs() -> None:
     result = result_of("entangled_pairs")
     x = 2.0 / HBAR
     close(result["photon_numbers"][1][1], 0.25 * (1 + x / (1 + x * x)), 1e-10)
-    rho = other.pairs_after_preparation(other.polarised_cascade(2.0, 1.0, 2.0))
-    close(result["photon_numbers"][1][1], other.coincidences(rho, JONES["D"], JONES["R"]), 1e-10)
+    rho = second_road.pairs_after_preparation(second_road.polarised_cascade(2.0, 1.0, 2.0))
+    close(result["photon_numbers"][1][1], second_road.coincidences(rho, JONES["D"], JONES["R"]), 1e-10)
     close(result["mean_photons"], [0.5, 0.5], 1e-10)
 
 
 def test_example_entangled_state() -> None:
     """The gated density matrix by an independent program, and its coincidences in every setting."""
     found = result_of("entangled_state")["two_photon_state"]
-    rho = other.pairs_after_preparation(other.polarised_cascade(2.0, 1.0, 2.0), 0.0, 0.05)
+    rho = second_road.pairs_after_preparation(second_road.polarised_cascade(2.0, 1.0, 2.0), 0.0, 0.05)
     pairs = np.trace(rho).real
     close(found["pairs"], pairs, 1e-10)
     close(found["density_matrix"]["real"], rho.real / pairs, 1e-10, atol=1e-12)
     close(found["density_matrix"]["imag"], rho.imag / pairs, 1e-10, atol=1e-12)
-    close(found["concurrence"], other.concurrence(rho), 1e-8)
-    close(found["fidelity"], other.bell_fidelity(rho), 1e-10)
+    close(found["concurrence"], second_road.concurrence(rho), 1e-8)
+    close(found["fidelity"], second_road.bell_fidelity(rho), 1e-10)
     for a, b in itertools.product("HVDARL", repeat=2):
-        close(found["coincidences"][a + b], other.coincidences(rho, JONES[a], JONES[b]), 1e-9, atol=1e-13)
+        close(found["coincidences"][a + b], second_road.coincidences(rho, JONES[a], JONES[b]), 1e-9, atol=1e-13)
 
 
 def test_example_indistinguishable_photons() -> None:
     """M, g2 and the spectrum by collocation of the two-time functions inside the pulse and closed forms after it."""
     result = result_of("indistinguishable_photons")
     sigma = 0.01 / (2 * math.sqrt(math.log(2)))
-    source = other.gaussian_pulse(math.pi / (sigma * math.sqrt(2 * math.pi)), sigma, 8 * sigma, 16 * sigma, 0.3)
+    source = second_road.gaussian_pulse(math.pi / (sigma * math.sqrt(2 * math.pi)), sigma, 8 * sigma, 16 * sigma, 0.3)
     c = ket_bra(2, 0, 1)
-    expected = other.interference(source, c)
+    expected = second_road.interference(source, c)
     found = result["interference"]
     close([found["mean_photons"], found["g2_zero"], found["indistinguishability"], found["visibility"]], [expected[k] for k in ("mean", "g2", "M", "V")], 1e-8)
     close(result["g2_zero"], expected["g2"], 1e-8)
     close(found["coincidences"], 0.5 * (1 + expected["g2"] - expected["M"]), 1e-8)
     energies = result["spectrum"]["energy_ueV"]
-    close(result["spectrum"]["value"], other.pulsed_spectrum(source, c, np.array(energies) / HBAR) / HBAR, 1e-8)
+    close(result["spectrum"]["value"], second_road.pulsed_spectrum(source, c, np.array(energies) / HBAR) / HBAR, 1e-8)
     assert result["spectrum"]["unit"] == "1/ueV"
 
 
@@ -168,16 +168,16 @@ def test_example_resonance_fluorescence_spectrum() -> None:
     """Mollow's closed form, the elastic line, g1 and the correlations behind filters by independent programs."""
     result = result_of("resonance_fluorescence_spectrum")
     energies = np.array(result["spectrum"]["energy_ueV"])
-    close(result["spectrum"]["value"], other.mollow(8.0, energies / HBAR) / HBAR, 1e-9)
+    close(result["spectrum"]["value"], second_road.mollow(8.0, energies / HBAR) / HBAR, 1e-9)
     excited = 64 / 129
     close(result["spectrum"]["photons"], excited, 1e-10)
     close(result["spectrum"]["elastic"][0]["photons"], (8.0 / 129) ** 2, 1e-9)  # |<c>|^2 = (Omega gamma / (gamma^2 + 2 Omega^2))^2
-    generator, c = other.two_level(8.0), ket_bra(2, 0, 1)
-    close(result["g1"]["real"], other.first_order(generator, [c], result["g1"]["tau_ns"]).real, 1e-9)
+    generator, c = second_road.two_level(8.0), ket_bra(2, 0, 1)
+    close(result["g1"]["real"], second_road.first_order(generator, [c], result["g1"]["tau_ns"]).real, 1e-9)
     turns, width = 5.2657 / HBAR, 1.0 / HBAR
     for tau, value in zip(*result["filtered_g2"].values(), strict=True):
         order = (-turns, turns) if tau >= 0 else (turns, -turns)
-        close(value, other.sensor_g2(generator, c, order, width, abs(tau)), 1e-8)
+        close(value, second_road.sensor_g2(generator, c, order, width, abs(tau)), 1e-8)
 
 
 def test_example_dark_loaded_cascade_cw() -> None:
