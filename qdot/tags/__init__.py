@@ -1,0 +1,7 @@
+"""Time tags: records of photon arrivals, their files, and the correlations counted from them."""
+
+from __future__ import annotations
+
+from qdot.tags.stream import Tags, merged
+
+__all__ = ["Tags", "merged"]
