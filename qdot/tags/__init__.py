@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qdot.tags.files import open_tags, read_tags, save_tags
 from qdot.tags.stream import Tags, merged
 
-__all__ = ["Tags", "merged"]
+__all__ = ["Tags", "merged", "open_tags", "read_tags", "save_tags"]
