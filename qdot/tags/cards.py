@@ -112,11 +112,11 @@ class Snapshots:
         usual = np.array([np.median(np.delete(totals, i)[max(0, i - NEIGHBOURS) : i + NEIGHBOURS]) for i in range(totals.size)])
         apart = (totals - usual) / np.sqrt(np.maximum(usual, 1.0))
         spread = max(1.0, 1.4826 * float(np.median(np.abs(apart - np.median(apart)))))
-        return [Unusual(i + 1, int(totals[i]), float(usual[i]), float(apart[i] / spread)) for i in np.flatnonzero(np.abs(apart) > APART * spread)]
+        return [Unusual(int(i) + 1, int(totals[i]), float(usual[i]), float(apart[i] / spread)) for i in np.flatnonzero(np.abs(apart) > APART * spread)]
 
 
 def is_card(path: Path) -> bool:
-    """True for a text file that holds a histogram and not tags: a line of column names with delay_ns, or nothing but rows of numbers, the first of them uniform."""
+    """True for a text file that holds a histogram and not tags: a line of column names with delay_ns, or rows of numbers without one."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             rows = [line for _, line in zip(range(200), file, strict=False) if line.strip() and not line.startswith("#")][:2]
@@ -125,7 +125,7 @@ def is_card(path: Path) -> bool:
     if rows and "delay_ns" in [c.strip() for c in rows[0].split(",")]:
         return True
     cells = [_numbers(row) for row in rows]
-    return len(cells) == 2 and all(c is not None for c in cells) and len(cells[0] or ()) >= 2 and "." in rows[1].split()[0]
+    return len(cells) == 2 and all(c is not None for c in cells) and len(cells[0] or ()) >= 2 and (len(cells[0] or ()) > 2 or "." in rows[1].split()[0])
 
 
 def read_card(path: str | Path, curve: int | None = None) -> Snapshots:
@@ -163,7 +163,7 @@ def _numbers(line: str) -> list[float] | None:
 
 
 def _snapshots(path: Path, lines: list[tuple[int, str]]) -> Snapshots:
-    rows = []
+    rows: list[list[float]] = []
     for i, line in lines:
         cells = _numbers(line)
         if cells is None or not np.all(np.isfinite(cells)):

@@ -33,10 +33,10 @@ class Shape:
     low_ps: float
     high_ps: float
 
-    def within(self, low_ps: float, high_ps: float) -> int:
-        """Counts with low <= delay < high."""
+    def within(self, low_ps: float, high_ps: float) -> tuple[int, float]:
+        """(counts with low <= delay < high, width of their bins together)."""
         i, j = np.searchsorted(self.delay_ps, [low_ps, high_ps])
-        return int(self.counts[i:j].sum())
+        return int(self.counts[i:j].sum()), float(j - i) * self.width_ps
 
     def coarser(self, factor: int) -> Shape:
         """`factor` bins in one, as far as they go."""
@@ -48,7 +48,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Zero:
-    """A zero delay with its standard error, and how it came about: "given", "found" or "assumed"."""
+    """A zero delay with its standard error, and how it came about: "given", "found", "assumed" or "exact"."""
 
     delay_ps: float
     error_ps: float
@@ -119,7 +119,7 @@ def repeats(shape: Shape) -> float | None:
         return None
     total, mean = np.nansum(outer), np.nanmean(outer)
     wave = np.abs(np.fft.rfft(np.nan_to_num(outer - mean), 2 * n)) / total
-    wave[:32] = 0.0  # fewer than 16 periods in the histogram, or a slope
+    wave[:8] = 0.0  # fewer than 4 periods in the histogram, or a slope
     strong = max(LINE, math.sqrt(40 / total))
     if wave.max() < strong:
         return None
