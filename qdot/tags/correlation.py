@@ -238,12 +238,13 @@ def _continuous(counted: Counted, normalise: str | None, given_ns: float | None)
     name = n.chosen_level(levels, normalise, counted, False)
     level = levels[name]
     coincidences, width = counted.shape.within(zero.delay_ps - shape.width_ps / 2, zero.delay_ps + shape.width_ps / 2)
-    if not width:
+    is_inside = width > shape.width_ps / 2
+    if not is_inside and zero.how != "assumed":
         raise bad("zero_delay_ns", "lie inside the range by half a bin", f"{zero.delay_ps / 1000:g} ns", "give a longer range_ns")
-    edge = float(counted.edge(zero.delay_ps)) * width
+    edge = float(counted.edge(zero.delay_ps)) * (width if is_inside else shape.width_ps)
     if counted.dead_ps:
         warnings.append(_dead(counted, "delay"))
-    known = None if counted.dead_ps or period is not None else coincidences
+    known = coincidences if is_inside and not counted.dead_ps and period is None else None
     warnings += n.of_levels(levels, known, edge) if period is None else []
     warnings += n.of_baseline(counted, zero, None, None)
     warnings += n.of_bins(counted, zero, None) if period is None and not counted.dead_ps else []

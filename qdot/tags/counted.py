@@ -18,7 +18,7 @@ from qdot.tags.shape import Shape
 
 FINE = 2**20
 """Bins in which coincidences are counted at most where the bins asked for are fewer: finer ones make peak areas exact."""
-MOST = 10**8
+MOST = 2 * 10**7
 """Bins that a result may have."""
 CLOSEST = 200
 """Smallest distances of successive photons that tell whether a detector was dead in between."""
