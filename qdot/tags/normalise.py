@@ -136,7 +136,7 @@ def chosen_level(levels: dict[Normalisation, Level], asked: str | None, counted:
     if name in levels:
         return name
     if name == "side_peaks" and not is_pulsed:
-        period = repeats(counted.shape if counted.factor == 1 else counted.shape.coarser(counted.factor))
+        period = repeats(counted.shape.coarser(counted.factor))
         seen = f"none (the coincidences repeat every {period / 1000:.6g} ns)" if period else "none, and the coincidences do not repeat"
         raise bad("period_ns", "be given for the normalisation by side peaks", seen, "give period_ns, or normalise by rates or long_delay")
     if name == "rates":
