@@ -14,6 +14,7 @@ from qdot.polarisation import Polarisation
 
 __version__ = "0.1.0"
 __all__ = [
+    "Correlation",
     "Experiment",
     "Filter",
     "FitResult",
@@ -25,17 +26,24 @@ __all__ = [
     "Polarisation",
     "Series",
     "Sweep",
+    "Tags",
     "__version__",
+    "correlate",
+    "correlate3",
     "drive",
     "emitters",
     "fit",
     "from_qutip",
     "lindblad",
     "model",
+    "open_tags",
     "polarisation",
     "rate",
+    "read_card",
     "read_histogram",
     "read_series",
+    "read_tags",
+    "save_tags",
     "sensitivities",
     "sweep",
 ]
@@ -68,6 +76,10 @@ def __getattr__(name: str) -> Any:
         from qdot import data
 
         return getattr(data, name)
+    if name in ("Tags", "read_tags", "open_tags", "save_tags", "read_card", "correlate", "correlate3", "Correlation"):
+        from qdot import tags
+
+        return getattr(tags, name)
     if name == "sensitivities":
         from qdot import sensitivity
 

@@ -16,6 +16,8 @@ from qdot.results import Curve, PhotonNumbers, Spectrum
 
 if TYPE_CHECKING:
     from qdot.fitting import FitResult
+    from qdot.tags.correlation import Correlation
+    from qdot.tags.triples import TripleCorrelation
 
 DECADES = 2.0
 """An axis whose values are positive and span more than this many powers of ten is logarithmic."""
@@ -60,6 +62,30 @@ def spectrum(result: Spectrum, ax: Axes | None = None) -> Axes:
         ax.axvline(energy, linestyle="--", color="0.5", label=f"elastic, {photons:.3g} per ns")
     ax.set_xlabel(axis_label("energy_ueV"))
     ax.set_ylabel(f"photons ({result.unit})")
+    return ax
+
+
+def correlation(result: Correlation, ax: Axes | None = None) -> Axes:
+    """Measured g2 against the delay between the detectors as steps; lines at 1 and at the zero delay."""
+    ax = _axes(ax)
+    half = result.bin_ps / 2000
+    edges = [*(result.tau_ns - half), result.tau_ns[-1] + half]
+    ax.stairs(result.g2, edges, label=f"g2, normalised by {result.normalisation}")
+    ax.axhline(1.0, color="0.6", lw=0.8)
+    ax.axvline(result.zero_delay_ns, color="0.6", lw=0.8, ls=":")
+    ax.set_xlabel(axis_label("tau_ns"))
+    ax.set_ylabel("g2")
+    ax.legend()
+    return ax
+
+
+def triple_correlation(result: TripleCorrelation, ax: Axes | None = None) -> Axes:
+    """Measured g3 as a map over the delays of the second and the third channel from the first."""
+    ax = _axes(ax)
+    mesh = ax.pcolormesh(result.tau_ns, result.tau_ns, result.g3.T, shading="nearest")
+    ax.set_xlabel(f"delay of channel {result.channels[1]} (ns)")
+    ax.set_ylabel(f"delay of channel {result.channels[2]} (ns)")
+    ax.figure.colorbar(mesh, ax=ax, label=f"g3, normalised by {result.normalisation}")
     return ax
 
 
