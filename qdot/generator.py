@@ -391,9 +391,8 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None,
     period, pulses faster than the model's time resolution, and continuous detunings without a common frame.
     """
     _match(model, drives)
-    steady = [d for d in drives if isinstance(d, CW)]
     pulses = [d for d in drives if isinstance(d, Pulse)]
-    period = _period(pulses)
+    _period(pulses)
     for p in pulses:
         if 0 < model.time_resolution_ns >= _fwhm(p):
             raise bad(
@@ -409,10 +408,54 @@ def under(model: Model, drives: Sequence[Drive], picture: Picture | None = None,
         generator = _from_moves(model, moves)
     else:
         generator = lindblad(model, in_frame(model.operators(), drives))
+    return _bound(generator, model, drives, like)
+
+
+def _bound(generator: Generator, model: Model, drives: Sequence[Drive], like: Sequence[int] | None = None) -> Timeline:
+    """A generator under drives that suit it."""
+    pulses = [d for d in drives if isinstance(d, Pulse)]
     static, jumps = generator.silent, dict(generator.jumps)
-    for d in steady:
-        static, jumps = _add_steady(generator, d, static, jumps)
-    return _timeline(generator, model, pulses, static, jumps, period, like)
+    for d in drives:
+        if isinstance(d, CW):
+            static, jumps = _add_steady(generator, d, static, jumps)
+    return _timeline(generator, model, pulses, static, jumps, _period(pulses), like)
+
+
+def between_jumps(model: Model, drives: Sequence[Drive]) -> tuple[Timeline, tuple[JumpOperator, ...]]:
+    """The wave function of a model between two quantum jumps, dpsi/dt = (-iH - sum c^dag c / 2) psi, and the jump operators c.
+
+    In the timeline x is psi (n,), complex: `silent` and what envelopes multiply are (n, n); the light of Channel(str(k)) is how strongly jump k
+    acts, a (1, 1) matrix. drives: as `under` took them for the same model. Source: Dalibard, Castin, Molmer, Phys. Rev. Lett. 68, 580 (1992).
+    """
+    ops = in_frame(model.operators(), drives)
+    n = ops.start.shape[0]
+    silent = -1j * ops.hamiltonian.toarray()
+    driven: dict[tuple[str, Part], Matrix] = {}
+    weights: dict[Channel, Matrix] = {}
+    driven_weights: dict[tuple[str, Channel], Matrix] = {}
+
+    def add(drive: str | None, part: Part, m: np.ndarray) -> None:
+        if drive is not None:
+            driven[drive, part] = driven[drive, part] + m if (drive, part) in driven else m
+
+    for term in ops.driven:
+        a = term.matrix.toarray()
+        kind = "field" if term.envelope == "field" else "two_photon"
+        add(str(term.drive), f"{kind}_re", -1j * (a + a.conj().T))  # type: ignore[arg-type]
+        add(str(term.drive), f"{kind}_im", a - a.conj().T)  # type: ignore[arg-type]
+    for k, j in enumerate(ops.jumps):
+        c, number = j.matrix.toarray(), Channel(str(k))
+        loss = -0.5 * (c.conj().T @ c)
+        if j.drive is None:
+            silent = silent + loss
+            weights[number] = np.ones((1, 1))
+        else:
+            add(j.drive, "intensity", loss)
+            driven_weights[j.drive, number] = np.ones((1, 1))
+    level_of = _level_rows(ops.level_of, n)
+    start = np.diag(ops.start).real.copy()
+    generator = Generator("lindblad", model, silent, driven, weights, driven_weights, np.ones(n), start, level_of, ops.top_fock)
+    return _bound(generator, model, drives), ops.jumps
 
 
 def _fwhm(p: Pulse) -> float:

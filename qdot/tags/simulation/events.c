@@ -155,3 +155,284 @@ whole chain_walk(const Chain *c, whole draws, const double *exponential, const d
     at[0] = period, at[1] = s, at[2] = state, *place = u;
     return found;
 }
+
+/* --------------------------------------------------------------------------------------------------------- trajectory */
+
+typedef struct {
+    whole states, spans, terms, width, jumps, detectors, ladder, order, starts;
+    const int *group, *degree, *depth, *rung; /* of each span: 2^depth leaves, propagators from number `rung` on; degree -1: constant */
+    const double *begin_ps, *length_ps, *scale; /* of each span; length and scale of one leaf */
+    const double *envelope;                     /* (spans, terms, width) */
+    const double *generator;                    /* (groups, 1 + terms, n, n) complex, as all matrices of n rows are */
+    const double *propagator;                   /* over 1, 2, 4, ... leaves of each span */
+    const double *rest;                         /* (spans) from the start of a span to the end of the period */
+    const double *periods;                      /* (ladder) over 1, 2, 4, ... periods */
+    const int *first, *row, *column;            /* (jumps + 1) and entries of the jump operators */
+    const double *value;
+    const double *weight;                       /* (groups, jumps, 1 + terms) */
+    const double *sent;                         /* (jumps, detectors) cumulated probabilities */
+    const double *start, *chance;               /* (starts, n) and their cumulated probabilities */
+    whole resets;
+    whole period_ps;
+    double period_fraction_ps;
+} Trajectory;
+
+typedef struct {
+    double *psi, *next, *mixed, *series, *e, *shifted, *strength;
+} Desk;
+
+static double square(whole n, const double *x)
+{
+    double sum = 0.0;
+    for (whole i = 0; i < 2 * n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
+/* y = m x, or y += m x */
+static void apply(whole n, const double *m, const double *x, double *y, int adds)
+{
+    for (whole i = 0; i < n; i++) {
+        double re = adds ? y[2 * i] : 0.0, im = adds ? y[2 * i + 1] : 0.0;
+        for (whole j = 0; j < n; j++) {
+            const double a = m[2 * (i * n + j)], b = m[2 * (i * n + j) + 1];
+            re += a * x[2 * j] - b * x[2 * j + 1];
+            im += a * x[2 * j + 1] + b * x[2 * j];
+        }
+        y[2 * i] = re, y[2 * i + 1] = im;
+    }
+}
+
+/* 1 and psi moved on, if the wave function survives the propagator with more than `limit` */
+static int survives(const Trajectory *c, Desk *d, const double *m, double limit)
+{
+    apply(c->states, m, d->psi, d->next, 0);
+    if (!(square(c->states, d->next) > limit)) return 0;
+    memcpy(d->psi, d->next, (size_t)(2 * c->states) * sizeof(double));
+    return 1;
+}
+
+/* sum_k series_k w^k */
+static void summed(whole n, int count, const double *series, double w, double *y)
+{
+    for (whole i = 0; i < 2 * n; i++) y[i] = series[count * 2 * n + i];
+    for (int k = count - 1; k >= 0; k--)
+        for (whole i = 0; i < 2 * n; i++) y[i] = y[i] * w + series[k * 2 * n + i];
+}
+
+/* Taylor series of psi from the fraction v of a leaf on, in fractions of it; returns its degree */
+static int expanded(const Trajectory *c, Desk *d, whole s, double v)
+{
+    const whole n = c->states, size = 2 * n;
+    const double *a = c->generator + c->group[s] * (1 + c->terms) * n * size;
+    const int degree = c->degree[s];
+    if (degree >= 0)
+        for (whole t = 0; t < c->terms; t++) { /* the envelopes from v on, by repeated division */
+            double *p = d->shifted + t * c->width;
+            memcpy(p, c->envelope + (s * c->terms + t) * c->width, (size_t)c->width * sizeof(double));
+            for (int k = 0; k < degree; k++)
+                for (int j = degree - 1; j >= k; j--) p[j] += v * p[j + 1];
+        }
+    double most = 0.0;
+    for (whole i = 0; i < size; i++) most = fabs(d->psi[i]) > most ? fabs(d->psi[i]) : most;
+    memcpy(d->series, d->psi, (size_t)size * sizeof(double));
+    int small = 0;
+    for (int k = 0; k < c->order; k++) {
+        double *term = d->series + (k + 1) * size, biggest = 0.0;
+        apply(n, a, d->series + k * size, term, 0);
+        if (degree >= 0)
+            for (whole t = 0; t < c->terms; t++) {
+                for (whole i = 0; i < size; i++) d->mixed[i] = 0.0;
+                for (int j = 0; j <= degree && j <= k; j++) {
+                    const double x = d->shifted[t * c->width + j], *back = d->series + (k - j) * size;
+                    for (whole i = 0; i < size; i++) d->mixed[i] += x * back[i];
+                }
+                apply(n, a + (1 + t) * n * size, d->mixed, term, 1);
+            }
+        for (whole i = 0; i < size; i++) {
+            term[i] *= c->scale[s] / (k + 1);
+            biggest = fabs(term[i]) > biggest ? fabs(term[i]) : biggest;
+        }
+        small = biggest <= 1e-18 * most ? small + 1 : 0;
+        if (small == 3) return k + 1;
+    }
+    return (int)c->order;
+}
+
+/* From the fraction *v of a leaf: 1 with psi and *v where |psi|^2 falls to `limit`, or 0 with psi at the end of the leaf. */
+static int leaf_holds(const Trajectory *c, Desk *d, whole s, double limit, double *v)
+{
+    const whole n = c->states;
+    const int count = expanded(c, d, s, *v);
+    const double length = 1.0 - *v;
+    summed(n, count, d->series, length, d->next);
+    const double at_end = square(n, d->next);
+    if (at_end > limit) {
+        memcpy(d->psi, d->next, (size_t)(2 * n) * sizeof(double));
+        return 0;
+    }
+    const double at_start = square(n, d->psi);
+    double low = 0.0, high = length, w = at_start > at_end ? length * (at_start - limit) / (at_start - at_end) : 0.0;
+    for (int i = 0; i < 100; i++) {
+        if (!(w > low && w < high)) w = 0.5 * (low + high);
+        double miss = -limit, fall = 0.0;
+        for (whole q = 0; q < 2 * n; q++) { /* psi and its slope together */
+            double y = d->series[count * 2 * n + q], slope = 0.0;
+            for (int k = count - 1; k >= 0; k--) {
+                slope = slope * w + y;
+                y = y * w + d->series[k * 2 * n + q];
+            }
+            d->next[q] = y;
+            miss += y * y;
+            fall += 2.0 * y * slope;
+        }
+        if (miss > 0.0) low = w;
+        else high = w;
+        const double following = fall < 0.0 ? w - miss / fall : -1.0;
+        if (fabs(following - w) <= 1e-15 || high - low <= 1e-16) break;
+        w = following;
+    }
+    memcpy(d->psi, d->next, (size_t)(2 * n) * sizeof(double));
+    *v += w;
+    return 1;
+}
+
+/* From *leaf and *v to the end of a span: 1 where the jump is, or 0. Powers of two of leaves, upwards while nothing happens, then downwards. */
+static int span_holds(const Trajectory *c, Desk *d, whole s, double limit, whole *leaf, double *v)
+{
+    const whole size = (whole)1 << c->depth[s], matrix = 2 * c->states * c->states;
+    if (*v > 0.0) {
+        if (leaf_holds(c, d, s, limit, v)) return 1;
+        ++*leaf, *v = 0.0;
+    }
+    int rises = *leaf > 0, m = rises ? 0 : c->depth[s];
+    while (*leaf < size) {
+        const int fits = *leaf + ((whole)1 << m) <= size;
+        if (fits && survives(c, d, c->propagator + (c->rung[s] + m) * matrix, limit)) {
+            *leaf += (whole)1 << m;
+            if (m == 0) rises = 1;
+            m = rises ? (m < c->depth[s] ? m + 1 : m) : m - 1;
+        } else if (m > 0) {
+            rises = 0, m--;
+        } else {
+            if (leaf_holds(c, d, s, limit, v)) return 1;
+            ++*leaf, rises = 1;
+        }
+    }
+    return 0;
+}
+
+/* whole periods in which nothing happens, up to `most`; returns their number */
+static whole skipped(const Trajectory *c, Desk *d, double limit, whole most)
+{
+    const whole matrix = 2 * c->states * c->states;
+    whole done = 0;
+    int rises = 1, m = 0;
+    while (m >= 0 && done < most) {
+        if (done + ((whole)1 << m) <= most && survives(c, d, c->periods + m * matrix, limit)) {
+            done += (whole)1 << m;
+            m = rises ? (m + 1 < c->ladder ? m + 1 : m) : m - 1;
+        } else
+            rises = 0, m--;
+    }
+    return done;
+}
+
+static double strength(const Trajectory *c, whole s, const double *row, const double *e)
+{
+    double sum = row[0];
+    if (c->degree[s] >= 0)
+        for (whole t = 0; t < c->terms; t++) sum += row[1 + t] * e[t];
+    return sum > 0.0 ? sum : 0.0;
+}
+
+/* next = c_k psi; returns its square */
+static double jumped(const Trajectory *c, Desk *d, whole k)
+{
+    for (whole i = 0; i < 2 * c->states; i++) d->next[i] = 0.0;
+    for (int q = c->first[k]; q < c->first[k + 1]; q++) {
+        const double a = c->value[2 * q], b = c->value[2 * q + 1], *x = d->psi + 2 * c->column[q];
+        d->next[2 * c->row[q]] += a * x[0] - b * x[1];
+        d->next[2 * c->row[q] + 1] += a * x[1] + b * x[0];
+    }
+    return square(c->states, d->next);
+}
+
+/* Follows the wave function while draws last. at: period, span, leaf, 1 once the end is reached; place: fraction of the leaf; psi: normalised.
+ * work: 3 n + (order + 1) n complex, then terms, terms width, jumps. Returns the photons written. */
+whole trajectory_follow(const Trajectory *c, whole draws, const double *uniform, const double *which, whole end_ps, whole last, whole *at, double *place,
+                        double *psi, double *work, whole *time_ps, int *seen)
+{
+    const whole n = c->states, matrix = 2 * n * n;
+    Desk desk = {work, work + 2 * n, work + 4 * n, work + 6 * n, 0, 0, 0}, *d = &desk;
+    d->e = d->series + (c->order + 1) * 2 * n;
+    d->shifted = d->e + c->terms;
+    d->strength = d->shifted + c->terms * c->width;
+    whole period = at[0], s = at[1], leaf = at[2], found = 0;
+    double v = *place;
+    memcpy(d->psi, psi, (size_t)(2 * n) * sizeof(double));
+    for (whole i = 0; i < draws && !at[3]; i++) {
+        const double limit = 1.0 - uniform[i];
+        int holds = 0, ends = 0;
+        while (!holds && !ends) {
+            if (s == 0 && leaf == 0 && v == 0.0 && !c->resets) {
+                period += skipped(c, d, limit, last - period + 1);
+                if (period > last) break;
+            }
+            while (s < c->spans && !holds) {
+                if (leaf == 0 && v == 0.0 && survives(c, d, c->rest + s * matrix, limit)) break;
+                holds = span_holds(c, d, s, limit, &leaf, &v);
+                if (!holds) s++, leaf = 0, v = 0.0;
+            }
+            if (!holds) {
+                period++, s = 0, leaf = 0, v = 0.0;
+                ends = c->resets || period > last;
+            }
+        }
+        if (period > last) {
+            at[3] = 1;
+            continue;
+        }
+        if (!holds) { /* the next shot */
+            const whole chosen = drawn(c->starts, c->chance, which[i]);
+            memcpy(d->psi, c->start + chosen * 2 * n, (size_t)(2 * n) * sizeof(double));
+            continue;
+        }
+        const whole now = period * c->period_ps + (whole)floor(c->begin_ps[s] + ((double)leaf + v) * c->length_ps[s] + (double)period * c->period_fraction_ps);
+        if (now >= end_ps) {
+            at[3] = 1;
+            continue;
+        }
+        if (c->degree[s] >= 0)
+            for (whole t = 0; t < c->terms; t++) d->e[t] = horner(c->degree[s], c->envelope + (s * c->terms + t) * c->width, v);
+        double total = 0.0;
+        for (whole k = 0; k < c->jumps; k++) {
+            d->strength[k] = strength(c, s, c->weight + (c->group[s] * c->jumps + k) * (1 + c->terms), d->e);
+            if (d->strength[k] > 0.0) d->strength[k] *= jumped(c, d, k);
+            total += d->strength[k];
+        }
+        double left = which[i] * total;
+        whole chosen = -1;
+        for (whole k = 0; k < c->jumps; k++) {
+            if (!(d->strength[k] > 0.0)) continue;
+            chosen = k;
+            if (left < d->strength[k]) break;
+            left -= d->strength[k];
+        }
+        if (chosen < 0) { /* the survival fell by round-off alone: draw again */
+            const double left_over = sqrt(square(n, d->psi));
+            for (whole q = 0; q < 2 * n; q++) d->psi[q] /= left_over;
+            continue;
+        }
+        const double size = sqrt(jumped(c, d, chosen)), part = left / d->strength[chosen];
+        for (whole q = 0; q < 2 * n; q++) d->psi[q] = d->next[q] / size;
+        for (whole q = 0; q < c->detectors; q++)
+            if (part < c->sent[chosen * c->detectors + q]) {
+                time_ps[found] = now;
+                seen[found++] = (int)q;
+                break;
+            }
+    }
+    memcpy(psi, d->psi, (size_t)(2 * n) * sizeof(double));
+    at[0] = period, at[1] = s, at[2] = leaf, *place = v;
+    return found;
+}

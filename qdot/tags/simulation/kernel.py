@@ -10,6 +10,7 @@ from pathlib import Path
 VERSION = 1
 """Of the arguments that the kernel takes; a library left over from another version is not called."""
 WALK = (ctypes.c_void_p, ctypes.c_longlong, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_longlong, ctypes.c_longlong, *[ctypes.c_void_p] * 5)
+FOLLOW = (*WALK[:6], *[ctypes.c_void_p] * 6)
 
 
 @cache
@@ -22,7 +23,7 @@ def library() -> ctypes.CDLL | None:
         found = ctypes.CDLL(str(path))
         if found.events_version() != VERSION:
             return None
-        for name, arguments in (("chain_walk", WALK),):
+        for name, arguments in (("chain_walk", WALK), ("trajectory_follow", FOLLOW)):
             getattr(found, name).restype = ctypes.c_longlong
             getattr(found, name).argtypes = arguments
     except (OSError, AttributeError):
