@@ -13,7 +13,7 @@ from __future__ import annotations
 import bisect
 import ctypes
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,7 @@ class Chain:
     period_fraction_ps: float
 
 
-def chain_of(timeline: Timeline, sent: Mapping[Channel, Sequence[float]], period_ns: float | None, shot_ns: float | None) -> Chain:
+def chain_of(timeline: Timeline, sent: Mapping[Channel, np.ndarray], period_ns: float | None, shot_ns: float | None) -> Chain:
     """The chain of a timeline in the rate picture.
 
     sent: {channel of light: probability of a photon to be seen by each detector}. period_ns: of a train; shot_ns: instead, every so often the
@@ -87,12 +87,26 @@ def chain_of(timeline: Timeline, sent: Mapping[Channel, Sequence[float]], period
     climbed = scale[:, None] * (leave[group, :, 0] + np.einsum("snt,st->sn", leave[group, :, 1:], integral.sum(axis=2)))
     level = np.concatenate([np.zeros((1, n)), np.cumsum(climbed, axis=0)]).T
     to, _, seen, rate = (np.concatenate(parts) for parts in zip(*groups, strict=True))
-    start = np.cumsum(timeline.generator.start)
     whole, fraction = divided(length_ns)
-    numbers = [np.ascontiguousarray(v, dtype=float) for v in (begin, length, scale, envelope, integral, level, leave)]
-    indices = [np.ascontiguousarray(v, dtype=np.int32) for v in (group, degree, first, to, seen)]
-    moves = (*indices[2:], np.ascontiguousarray(rate, dtype=float), start, shot_ns is not None)
-    return Chain(indices[0], indices[1], *numbers, *moves, whole, fraction)
+    return Chain(
+        group=group.astype(np.int32),
+        degree=degree.astype(np.int32),
+        begin_ps=begin.copy(),
+        length_ps=length.copy(),
+        scale=scale.copy(),
+        envelope=np.ascontiguousarray(envelope),
+        integral=np.ascontiguousarray(integral),
+        level=np.ascontiguousarray(level),
+        leave=leave,
+        first=first.astype(np.int32),
+        to=to.astype(np.int32),
+        seen=seen.astype(np.int32),
+        rate=np.ascontiguousarray(rate),
+        start=np.cumsum(timeline.generator.start),
+        resets=shot_ns is not None,
+        period_ps=whole,
+        period_fraction_ps=fraction,
+    )
 
 
 def stretches_of(timeline: Timeline, period_ns: float | None, shot_ns: float | None) -> list[Stretch]:
@@ -140,7 +154,7 @@ def trimmed(envelope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return envelope[:, :, : max(width, 1)], degree
 
 
-def _moves(s: Stretch, sent: Mapping[Channel, Sequence[float]], terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _moves(s: Stretch, sent: Mapping[Channel, np.ndarray], terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(to, from, seen (-1: not), rates (moves, 1 + terms)) of one stretch, in the order of `from`; moves of one kind are added."""
     found: dict[tuple[int, int, int], np.ndarray] = {}
 
@@ -152,7 +166,7 @@ def _moves(s: Stretch, sent: Mapping[Channel, Sequence[float]], terms: int) -> t
     for term, (dark, light) in enumerate([(s.silent, s.jumps), *((d.matrix, d.light) for d in s.driven)]):
         add(dark, term, -1, 1.0, False)
         for channel, m in light.items():
-            shares = sent.get(channel, ())
+            shares = sent.get(channel, np.empty(0))
             for detector, share in enumerate(shares):
                 add(m, term, detector, share, True)
             lost = 1.0 - math.fsum(shares)
@@ -301,7 +315,7 @@ class _CompiledWalk:
     def __init__(self, chain: Chain, library: ctypes.CDLL) -> None:
         self.chain, self.library = chain, library
         sizes = (chain.level.shape[0], chain.level.shape[1] - 1, *chain.envelope.shape[1:])
-        given = [getattr(chain, name) for name, _ in _Tables._fields_[4:]]
+        given = [getattr(chain, field[0]) for field in _Tables._fields_[4:]]
         self.tables = _Tables(*sizes, *(v.ctypes.data if isinstance(v, np.ndarray) else v for v in given))
         self.e = np.empty(max(1, chain.envelope.shape[1]))
 

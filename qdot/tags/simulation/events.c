@@ -436,3 +436,54 @@ whole trajectory_follow(const Trajectory *c, whole draws, const double *uniform,
     at[0] = period, at[1] = s, at[2] = leaf, *place = v;
     return found;
 }
+
+/* ----------------------------------------------------------------------------------------------------------- detector */
+
+/* the earliest of a heap, which it leaves */
+static whole earliest(whole *heap, whole size)
+{
+    const whole top = heap[0], moved = heap[size - 1];
+    whole i = 0;
+    for (whole child = 1; child < size - 1; child = 2 * i + 1) {
+        if (child + 1 < size - 1 && heap[child + 1] < heap[child]) child++;
+        if (heap[child] >= moved) break;
+        heap[i] = heap[child], i = child;
+    }
+    heap[i] = moved;
+    return top;
+}
+
+static void awaited(whole *heap, whole size, whole time)
+{
+    whole i = size;
+    while (i > 0 && heap[(i - 1) / 2] > time) heap[i] = heap[(i - 1) / 2], i = (i - 1) / 2;
+    heap[i] = time;
+}
+
+/* Which counts are registered, false ones included, while draws last. counts (n,): in the order of time; at: the next of them, when the detector is free,
+ * false counts that wait, 1 at the end; heap: room for as many as wait and draws. Returns the number registered. */
+whole detector_register(const whole *counts, whole n, whole draws, const double *uniform, const double *exponential, double probability, double mean_ps,
+                        whole dead_ps, whole paralysable, whole end_ps, whole *at, whole *heap, whole *registered)
+{
+    whole next = at[0], found = 0;
+    while (found < draws) {
+        whole now;
+        if (at[2] > 0 && (next == n || heap[0] <= counts[next])) now = earliest(heap, at[2]--);
+        else if (next < n) now = counts[next++];
+        else {
+            at[3] = 1;
+            break;
+        }
+        if (now >= at[1]) {
+            if (uniform[found] < probability) {
+                const double later = exponential[found] * mean_ps;
+                if (later < (double)(end_ps - now)) awaited(heap, at[2]++, now + dead_ps + (whole)floor(later));
+            }
+            registered[found++] = now;
+            at[1] = now + dead_ps;
+        } else if (paralysable)
+            at[1] = now + dead_ps;
+    }
+    at[0] = next;
+    return found;
+}

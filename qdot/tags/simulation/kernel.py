@@ -19,11 +19,13 @@ def library() -> ctypes.CDLL | None:
     if found is None:
         return None
     whole, place = ctypes.c_longlong, ctypes.c_void_p
-    walk = [place, whole, place, place, whole, whole]
+    walk: list[type] = [place, whole, place, place, whole, whole]
     try:
         found.chain_walk.argtypes = [*walk, *[place] * 5]
         found.trajectory_follow.argtypes = [*walk, *[place] * 6]
-        for function in (found.chain_walk, found.trajectory_follow):
+        number = ctypes.c_double
+        found.detector_register.argtypes = [place, whole, whole, place, place, number, number, whole, whole, whole, place, place, place]
+        for function in (found.chain_walk, found.trajectory_follow, found.detector_register):
             function.restype = whole
     except AttributeError:
         return None

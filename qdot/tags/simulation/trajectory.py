@@ -80,7 +80,7 @@ class Trajectory:
 def trajectory_of(
     timeline: Timeline,
     jumps: Sequence[JumpOperator],
-    sent: Mapping[Channel, Sequence[float]],
+    sent: Mapping[Channel, np.ndarray],
     start: np.ndarray,
     duration_ns: float,
     period_ns: float | None,
@@ -94,13 +94,13 @@ def trajectory_of(
     stretches = stretches_of(timeline, period_ns, shot_ns)
     terms = max(len(s.driven) for s in stretches)
     matrices = [m for s in stretches for m in (s.silent, *(d.matrix for d in s.driven))]
-    kept = reach(pattern([np.abs(m) for m in (*matrices, *(j.matrix.toarray() for j in jumps))]), np.abs(start).sum(axis=1) > 0.0)
-    kept = np.flatnonzero(kept)
+    operators = [j.matrix.toarray() for j in jumps]
+    kept = np.flatnonzero(reach(pattern([*matrices, *operators]), np.abs(start).sum(axis=1) > 0.0))
     n = kept.size
     generator = np.zeros((len(stretches), 1 + terms, n, n), dtype=complex)
     weight = np.zeros((len(stretches), len(jumps), 1 + terms))
-    for g, s in enumerate(stretches):
-        for t, (m, light) in enumerate([(s.silent, s.jumps), *((d.matrix, d.light) for d in s.driven)]):
+    for g, stretch in enumerate(stretches):
+        for t, (m, light) in enumerate([(stretch.silent, stretch.jumps), *((d.matrix, d.light) for d in stretch.driven)]):
             generator[g, t] = np.asarray(m)[np.ix_(kept, kept)]
             for channel, strength in light.items():
                 weight[g, int(channel.line), t] = strength[0, 0]
@@ -128,7 +128,7 @@ def trajectory_of(
     for m in range(rungs):
         periods[m] = after
         after = after @ after
-    entries = [_entries(j.matrix.toarray()[np.ix_(kept, kept)]) for j in jumps]
+    entries = [_entries(m[np.ix_(kept, kept)]) for m in operators]
     first = np.concatenate([[0], np.cumsum([len(v) for *_, v in entries])]).astype(np.int32)
     row, column, value = (np.concatenate([e[i] for e in entries]) if entries else np.zeros(0) for i in range(3))
     seers = max((len(v) for v in sent.values()), default=0)
@@ -427,7 +427,7 @@ class _CompiledFollow:
         self.c, self.library = c, library
         n, (terms, width), (jumps, seers) = c.generator.shape[2], c.envelope.shape[1:], c.sent.shape
         sizes = (n, c.depth.size, terms, width, jumps, seers, len(c.periods), ORDER, len(c.start))
-        given = [getattr(c, name) for name, _ in _Tables._fields_[9:]]
+        given = [getattr(c, field[0]) for field in _Tables._fields_[9:]]
         self.tables = _Tables(*sizes, *(v.ctypes.data if isinstance(v, np.ndarray) else v for v in given))
         self.work = np.empty(2 * n * (ORDER + 4) + terms * (1 + width) + jumps)
 
