@@ -30,6 +30,7 @@ __all__ = [
     "read_histogram",
     "read_series",
     "sensitivities",
+    "simulate_tags",
     "sweep",
 ]
 
@@ -61,6 +62,10 @@ def __getattr__(name: str) -> Any:
         from qdot import data
 
         return getattr(data, name)
+    if name == "simulate_tags":
+        from qdot.tags import simulation
+
+        return simulation.simulate_tags
     if name == "sensitivities":
         from qdot import sensitivity
 

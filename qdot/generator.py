@@ -90,7 +90,7 @@ def classical_moves(model: Model) -> Moves | None:
         if rates.size > 1 and (np.unique(to).size < to.size or np.unique(start).size < start.size):
             return None
         channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
-        moves = to != start
+        moves = np.full(to.size, True) if channel is not None else to != start  # light may leave the state as it is
         found.setdefault((j.drive, channel), []).append(np.array([to[moves], start[moves], rates[moves]]))
     return {key: np.concatenate(parts, axis=1) for key, parts in found.items()}
 
