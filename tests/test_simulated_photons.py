@@ -29,8 +29,14 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def two_level(dephasing: float = 0.0, gamma: float = 1.0, rabi: float = 1.0) -> Model:
-    return Model(("G", "X"), jumps=(Jump.of("X", "G", gamma, "X"),), couplings=(Coupling(("G", "X"), rabi, "laser"),), dephasings=(Dephasing("X", dephasing),))
+def two_level(dephasing: float = 0.0, gamma: float = 1.0, rabi: float = 1.0, energy_ueV: float = 0.0) -> Model:
+    return Model(
+        ("G", "X"),
+        energies_ueV={"X": energy_ueV},
+        jumps=(Jump.of("X", "G", gamma, "X"),),
+        couplings=(Coupling(("G", "X"), rabi, "laser"),),
+        dephasings=(Dephasing("X", dephasing),),
+    )
 
 
 def pumped(pump: float = 0.7, gamma: float = 2.0, picture=None) -> qdot.Experiment:
@@ -244,7 +250,7 @@ COHERENT = {
 
 @pytest.mark.parametrize("name", COHERENT)
 def test_a_driven_emitter_has_its_photon_numbers_and_its_coherence_from_pulse_to_pulse(name) -> None:
-    check_train(qdot.Experiment(two_level(0.2), COHERENT[name]), "X", 40_000, 44)
+    check_train(qdot.Experiment(two_level(0.2, energy_ueV=0.8), COHERENT[name]), "X", 40_000, 44)
 
 
 def test_a_continuous_laser_beside_the_pulses_is_followed() -> None:
