@@ -1,7 +1,7 @@
 """Build hook: compiles the kernels where a C compiler is at hand. Without one, or where compiling fails, qdot is built all the same, in pure Python.
 
 ctypes loads a library, so that a wheel with one fits every Python 3 of the platform (py3-none-<platform>); one without any is py3-none-any.
-A wheel takes them from a temporary folder; an editable install has them beside their sources. `python hatch_build.py` puts them there too, after a change of a source.
+A wheel takes them from a temporary folder; an editable install has them beside their sources. `python hatch_build.py` puts them there too, after a change.
 QDOT_PURE, set to any text, skips compiling. CC names the compiler.
 """
 

@@ -16,6 +16,7 @@ from qdot.results import Curve, PhotonNumbers
 
 if TYPE_CHECKING:
     from qdot.fitting import FitResult
+    from qdot.tags.correlation import Correlation
 
 DECADES = 2.0
 """An axis whose values are positive and span more than this many powers of ten is logarithmic."""
@@ -40,6 +41,20 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
     if _wide(result.value):
         ax.set_yscale("log")
     ax.set_ylabel(f"{result.quantity} (1/ns)" if result.quantity.startswith("flux") else result.quantity)
+    return ax
+
+
+def correlation(result: Correlation, ax: Axes | None = None) -> Axes:
+    """Measured g2 against the delay between the detectors as steps; lines at 1 and at the zero delay."""
+    ax = _axes(ax)
+    half = result.bin_ps / 2000
+    edges = [*(result.tau_ns - half), result.tau_ns[-1] + half]
+    ax.stairs(result.g2, edges, label=f"g2, normalised by {result.normalisation}")
+    ax.axhline(1.0, color="0.6", lw=0.8)
+    ax.axvline(result.zero_delay_ns, color="0.6", lw=0.8, ls=":")
+    ax.set_xlabel(axis_label("tau_ns"))
+    ax.set_ylabel("g2")
+    ax.legend()
     return ax
 
 

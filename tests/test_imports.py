@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """The rooms by floor: errors, units, repeats and results stand beside the rooms of the design."""
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
-LAZY_UPWARDS = {("results", "plot"), ("fitting", "plot")}
+LAZY_UPWARDS = {("results", "plot"), ("fitting", "plot"), ("tags", "plot")}
 """`result.plot()` may import `plot`, inside a function; nothing else may import upwards. The command line uses the public face as any user does."""
 HEAVY = ("qutip", "matplotlib", "pydantic", "iminuit", "pandas", "typer", "rich", "IPython")
 

@@ -22,6 +22,8 @@ def library() -> ctypes.CDLL | None:
     try:
         found.pairs_count.argtypes = [place, whole, place, whole, whole, whole, whole, whole, place]
         found.pairs_count.restype = None
+        found.pairs_count_three.argtypes = [place, whole, place, whole, place, whole, whole, whole, ctypes.c_int, whole, whole, whole, place]
+        found.pairs_count_three.restype = None
         found.pairs_pick.argtypes = [place, place, whole, ctypes.c_int16, place]
         found.pairs_pick.restype = whole
     except AttributeError:

@@ -27,6 +27,29 @@ void pairs_count(const int64_t *a, int64_t na, const int64_t *b, int64_t nb, int
     }
 }
 
+/* The same for triples: counts[x * bins + y] with x of b[j] - a[i] and y of c[k] - a[i]. own_b, own_c: as own above.
+   same: b and c are one list, of which no photon is taken twice. */
+void pairs_count_three(const int64_t *a, int64_t na, const int64_t *b, int64_t nb, const int64_t *c, int64_t nc, int64_t own_b, int64_t own_c, int same,
+                       int64_t low, int64_t width, int64_t bins, int64_t *counts)
+{
+    const int64_t span = width * bins;
+    int64_t first_b = 0, first_c = 0;
+    for (int64_t i = 0; i < na; i++) {
+        const int64_t from = a[i] + low, to = from + span, self_b = own_b < 0 ? -1 : own_b + i, self_c = own_c < 0 ? -1 : own_c + i;
+        while (first_b < nb && b[first_b] < from)
+            first_b++;
+        while (first_c < nc && c[first_c] < from)
+            first_c++;
+        for (int64_t j = first_b; j < nb && b[j] < to; j++) {
+            int64_t *row = counts + (b[j] - from) / width * bins;
+            if (j == self_b)
+                continue;
+            for (int64_t k = first_c; k < nc && c[k] < to; k++)
+                row[(c[k] - from) / width] += k != self_c && !(same && k == j);
+        }
+    }
+}
+
 /* The times of one channel, in order; returns how many. kept has room for n; its end is scratch. */
 int64_t pairs_pick(const int64_t *time, const int16_t *channel, int64_t n, int16_t wanted, int64_t *kept)
 {
