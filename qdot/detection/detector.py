@@ -8,14 +8,16 @@ dead time and afterpulses follow the true times of the counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from qdot.detection.response import SIGMA_PER_FWHM, MeasuredResponse
 from qdot.errors import bad, number, unknown
 
+T = TypeVar("T")
 NS_PER_S = 1e9
 DEAD_TIME_KINDS = ("non_paralysable", "paralysable")
 MAX_RATE_PER_S = 1e12
@@ -109,3 +111,23 @@ class Detector:
         if self.jitter_fwhm_ns == 0.0:
             return np.full(size, self.delay_ns)
         return self.delay_ns + self.jitter_sigma_ns * rng.standard_normal(size)
+
+
+def splits_of(detectors: Sequence[Detector], seen: Sequence[Mapping[T, float]]) -> list[tuple[dict[T, float], np.ndarray]]:
+    """Lights that are split alike: [({channel: probability of being detected}, (detectors,) whose it is then)].
+
+    seen: for each detector, {channel: probability that a photon emitted there arrives at the splitter}. Channels that no detector sees are left out.
+    """
+    groups: list[tuple[dict[T, float], np.ndarray]] = []
+    for channel in dict.fromkeys(c for light in seen for c in light):
+        chances = np.array([d.share * d.efficiency * light.get(channel, 0.0) for d, light in zip(detectors, seen, strict=True)])
+        total = float(chances.sum())
+        if total == 0.0:
+            continue
+        for light, split in groups:
+            if np.allclose(split, chances / total, rtol=1e-12, atol=0.0):
+                light[channel] = total
+                break
+        else:
+            groups.append(({channel: total}, chances / total))
+    return groups

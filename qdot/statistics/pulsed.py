@@ -191,6 +191,25 @@ class PulsedLight:
                 x = _through(s, (), nothing_counted(), x[..., None], self.trace, self.stretch)[..., 0]
         return flux
 
+    def between(self, begin_ns: float, end_ns: float, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray:
+        """(d, n, m) of a register at end_ns, from the columns y (d, n) at begin_ns with nothing counted, both within one period of a train."""
+        x = register.start(y)
+        for s in self.timeline.stretches:
+            low, high = max(begin_ns, s.start_ns) - s.start_ns, min(end_ns, s.end_ns) - s.start_ns
+            if (s.is_instant and begin_ns <= s.start_ns < end_ns) or (not s.is_instant and low < high):
+                x = _through(s, axes, register, x, self.trace, self.stretch, *(() if s.is_instant else (low, high)))
+        return x
+
+    def emission(self, time_ns: float, light: Light) -> np.ndarray:
+        """(d, d) J(t) of this light at a time within a period of a train: the state after a photon, times its density in 1/ns."""
+        s = next(s for s in self.timeline.stretches if not s.is_instant and s.start_ns <= time_ns <= s.end_ns)
+        total = dense(_counted((light,), s.jumps, s.silent)[0])
+        if s.pieces_ns is not None:
+            piece = min(int((time_ns - s.start_ns) / s.pieces_ns[0]), s.pieces_ns.size - 1)
+            fraction = (time_ns - s.start_ns) / s.pieces_ns[0] - piece
+            total = total + sum(np.polyval(d.polynomials[piece, ::-1], fraction) * dense(_counted((light,), d.light, d.matrix)[0]) for d in s.driven)
+        return np.asarray(total)
+
     # --------------------------------------------------------------------------------------------------------------------
 
     def _through_all(self, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray:
