@@ -30,6 +30,8 @@ NEGLIGIBLE = 1e-17
 """Coefficients of an envelope this much smaller than its largest are left out, from the highest power on."""
 STEPS = 100
 """Most steps of one inversion; halving alone needs 53."""
+CLOSE = 1e-9
+"""A step of Newton's, as a fraction of a segment or leaf, whose square is below round-off."""
 STILL_PS = 1 << 20
 """Length of the period that stands for continuous light."""
 
@@ -283,10 +285,12 @@ class _Walk:
             miss = self._climbed(s, state, u) - rest
             low, high = (low, u) if miss > 0.0 else (u, high)
             slope = self._slope(s, leave, self._envelopes(s, u)) * self.scale[s]
-            following = u - miss / slope if slope > 0.0 else -1.0
-            if abs(following - u) <= 1e-15 or high - low <= 1e-16:
+            step = -miss / slope if slope > 0.0 else -2.0
+            if abs(step) <= CLOSE:  # the next step would be its square
+                return min(max(u + step, 0.0), 1.0)
+            if high - low <= 1e-16:
                 break
-            u = following
+            u += step
         return u
 
 

@@ -9,9 +9,12 @@
 #include <string.h>
 
 typedef long long whole;
+static const double CLOSE = 1e-9; /* as a fraction of a segment or leaf */
 
 /* Raised with every change of the arguments, so that a library left over from another version is not called. */
 whole events_version(void) { return 1; }
+
+static double within(double x, double high) { return x < 0.0 ? 0.0 : x > high ? high : x; }
 
 static double horner(int degree, const double *c, double u)
 {
@@ -81,9 +84,10 @@ static double inverse(const Chain *c, whole s, whole state, double rest, double 
         if (miss > 0.0) high = u;
         else low = u;
         envelopes(c, s, u, e);
-        const double rise = slope(c, s, leave, e) * c->scale[s], next = rise > 0.0 ? u - miss / rise : -1.0;
-        if (fabs(next - u) <= 1e-15 || high - low <= 1e-16) break;
-        u = next;
+        const double rise = slope(c, s, leave, e) * c->scale[s], step = rise > 0.0 ? -miss / rise : -2.0;
+        if (fabs(step) <= CLOSE) return within(u + step, 1.0); /* the next step would be its square */
+        if (high - low <= 1e-16) break;
+        u += step;
     }
     return u;
 }
@@ -163,7 +167,8 @@ typedef struct {
     const int *group, *degree, *depth, *rung; /* of each span: 2^depth leaves, propagators from number `rung` on; degree -1: constant */
     const double *begin_ps, *length_ps, *scale; /* of each span; length and scale of one leaf */
     const double *envelope;                     /* (spans, terms, width) */
-    const double *generator;                    /* (groups, 1 + terms, n, n) complex, as all matrices of n rows are */
+    const int *begins, *beside;                 /* generators (groups, 1 + terms) by compressed rows: (groups (1 + terms) n + 1), columns */
+    const double *generator;                    /* and their entries, complex, as all matrices here are */
     const double *propagator;                   /* over 1, 2, 4, ... leaves of each span */
     const double *rest;                         /* (spans) from the start of a span to the end of the period */
     const double *periods;                      /* (ladder) over 1, 2, 4, ... periods */
@@ -188,11 +193,11 @@ static double square(whole n, const double *x)
     return sum;
 }
 
-/* y = m x, or y += m x */
-static void apply(whole n, const double *m, const double *x, double *y, int adds)
+/* y = m x */
+static void apply(whole n, const double *m, const double *x, double *y)
 {
     for (whole i = 0; i < n; i++) {
-        double re = adds ? y[2 * i] : 0.0, im = adds ? y[2 * i + 1] : 0.0;
+        double re = 0.0, im = 0.0;
         for (whole j = 0; j < n; j++) {
             const double a = m[2 * (i * n + j)], b = m[2 * (i * n + j) + 1];
             re += a * x[2 * j] - b * x[2 * j + 1];
@@ -202,10 +207,25 @@ static void apply(whole n, const double *m, const double *x, double *y, int adds
     }
 }
 
+/* y += m x for generator number `which` */
+static void generate(const Trajectory *c, whole which, const double *x, double *y)
+{
+    const int *begins = c->begins + which * c->states;
+    for (whole i = 0; i < c->states; i++) {
+        double re = y[2 * i], im = y[2 * i + 1];
+        for (int q = begins[i]; q < begins[i + 1]; q++) {
+            const double a = c->generator[2 * q], b = c->generator[2 * q + 1], *in = x + 2 * c->beside[q];
+            re += a * in[0] - b * in[1];
+            im += a * in[1] + b * in[0];
+        }
+        y[2 * i] = re, y[2 * i + 1] = im;
+    }
+}
+
 /* 1 and psi moved on, if the wave function survives the propagator with more than `limit` */
 static int survives(const Trajectory *c, Desk *d, const double *m, double limit)
 {
-    apply(c->states, m, d->psi, d->next, 0);
+    apply(c->states, m, d->psi, d->next);
     if (!(square(c->states, d->next) > limit)) return 0;
     memcpy(d->psi, d->next, (size_t)(2 * c->states) * sizeof(double));
     return 1;
@@ -223,7 +243,7 @@ static void summed(whole n, int count, const double *series, double w, double *y
 static int expanded(const Trajectory *c, Desk *d, whole s, double v)
 {
     const whole n = c->states, size = 2 * n;
-    const double *a = c->generator + c->group[s] * (1 + c->terms) * n * size;
+    const whole which = c->group[s] * (1 + c->terms);
     const int degree = c->degree[s];
     if (degree >= 0)
         for (whole t = 0; t < c->terms; t++) { /* the envelopes from v on, by repeated division */
@@ -238,7 +258,8 @@ static int expanded(const Trajectory *c, Desk *d, whole s, double v)
     int small = 0;
     for (int k = 0; k < c->order; k++) {
         double *term = d->series + (k + 1) * size, biggest = 0.0;
-        apply(n, a, d->series + k * size, term, 0);
+        for (whole i = 0; i < size; i++) term[i] = 0.0;
+        generate(c, which, d->series + k * size, term);
         if (degree >= 0)
             for (whole t = 0; t < c->terms; t++) {
                 for (whole i = 0; i < size; i++) d->mixed[i] = 0.0;
@@ -246,14 +267,14 @@ static int expanded(const Trajectory *c, Desk *d, whole s, double v)
                     const double x = d->shifted[t * c->width + j], *back = d->series + (k - j) * size;
                     for (whole i = 0; i < size; i++) d->mixed[i] += x * back[i];
                 }
-                apply(n, a + (1 + t) * n * size, d->mixed, term, 1);
+                generate(c, which + 1 + t, d->mixed, term);
             }
         for (whole i = 0; i < size; i++) {
             term[i] *= c->scale[s] / (k + 1);
             biggest = fabs(term[i]) > biggest ? fabs(term[i]) : biggest;
         }
         small = biggest <= 1e-18 * most ? small + 1 : 0;
-        if (small == 3) return k + 1;
+        if (small > (degree >= 0) && k >= degree) return k + 1; /* an envelope may begin with powers that are zero */
     }
     return (int)c->order;
 }
@@ -275,21 +296,26 @@ static int leaf_holds(const Trajectory *c, Desk *d, whole s, double limit, doubl
     for (int i = 0; i < 100; i++) {
         if (!(w > low && w < high)) w = 0.5 * (low + high);
         double miss = -limit, fall = 0.0;
-        for (whole q = 0; q < 2 * n; q++) { /* psi and its slope together */
-            double y = d->series[count * 2 * n + q], slope = 0.0;
-            for (int k = count - 1; k >= 0; k--) {
-                slope = slope * w + y;
-                y = y * w + d->series[k * 2 * n + q];
+        for (whole q = 0; q < 2 * n; q++) d->next[q] = d->series[count * 2 * n + q], d->mixed[q] = 0.0;
+        for (int k = count - 1; k >= 0; k--) /* psi and its slope together */
+            for (whole q = 0; q < 2 * n; q++) {
+                d->mixed[q] = d->mixed[q] * w + d->next[q];
+                d->next[q] = d->next[q] * w + d->series[k * 2 * n + q];
             }
-            d->next[q] = y;
-            miss += y * y;
-            fall += 2.0 * y * slope;
+        for (whole q = 0; q < 2 * n; q++) {
+            miss += d->next[q] * d->next[q];
+            fall += 2.0 * d->next[q] * d->mixed[q];
         }
         if (miss > 0.0) low = w;
         else high = w;
-        const double following = fall < 0.0 ? w - miss / fall : -1.0;
-        if (fabs(following - w) <= 1e-15 || high - low <= 1e-16) break;
-        w = following;
+        const double step = fall < 0.0 ? -miss / fall : -2.0;
+        if (high - low <= 1e-16) break;
+        if (fabs(step) <= CLOSE) { /* the next step would be its square */
+            for (whole q = 0; q < 2 * n; q++) d->next[q] += step * d->mixed[q];
+            w = within(w + step, length);
+            break;
+        }
+        w += step;
     }
     memcpy(d->psi, d->next, (size_t)(2 * n) * sizeof(double));
     *v += w;

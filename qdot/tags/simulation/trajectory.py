@@ -25,7 +25,7 @@ from qdot.evolve.reduction import pattern
 from qdot.generator import Stretch, Timeline
 from qdot.model import Channel, JumpOperator
 from qdot.tags.simulation import kernel
-from qdot.tags.simulation.chain import divided, pieces_of, stretches_of, trimmed
+from qdot.tags.simulation.chain import CLOSE, divided, pieces_of, stretches_of, trimmed
 
 DRAWS = 1 << 14
 """Random numbers drawn at once."""
@@ -220,7 +220,7 @@ def shifted(polynomials: np.ndarray, v: float) -> np.ndarray:
 def expanded(generator: np.ndarray, envelope: np.ndarray, scale: float, x: np.ndarray) -> np.ndarray:
     """(K + 1, n, m) Taylor series over a leaf of what begins as x (n, m); generator (1 + T, n, n), envelope (T, degree + 1), empty if constant."""
     series = [x]
-    most, small = np.abs(x).max(initial=0.0), 0
+    most, small, degree = max(np.abs(x.real).max(initial=0.0), np.abs(x.imag).max(initial=0.0)), 0, envelope.shape[-1] - 1
     for k in range(ORDER):
         term = generator[0] @ series[k]
         for m, p in zip(generator[1:], envelope, strict=False):
@@ -229,7 +229,7 @@ def expanded(generator: np.ndarray, envelope: np.ndarray, scale: float, x: np.nd
         term = term * (scale / (k + 1))
         series.append(term)
         small = small + 1 if max(np.abs(term.real).max(initial=0.0), np.abs(term.imag).max(initial=0.0)) <= 1e-18 * most else 0
-        if small == 3:
+        if small > (degree >= 0) and k >= degree:  # an envelope may begin with powers that are zero
             break
     return np.array(series)
 
@@ -396,10 +396,13 @@ class _Follow:
             miss = _square(self.psi) - limit
             fall = 2.0 * float((self.psi.conj() @ slope).real)
             low, high = (w, high) if miss > 0.0 else (low, w)
-            following = w - miss / fall if fall < 0.0 else -1.0
-            if abs(following - w) <= 1e-15 or high - low <= 1e-16:
+            step = -miss / fall if fall < 0.0 else -2.0
+            if high - low <= 1e-16:
                 break
-            w = following
+            if abs(step) <= CLOSE:  # the next step would be its square
+                self.psi, w = self.psi + step * slope, min(max(w + step, 0.0), length)
+                break
+            w += step
         self.v += w
         return True
 
@@ -413,7 +416,8 @@ class _Tables(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_longlong) for name in ("states", "spans", "terms", "width", "jumps", "detectors", "ladder", "order", "starts")),
-        *((name, ctypes.c_void_p) for name in ("group", "degree", "depth", "rung", "begin_ps", "length_ps", "scale", "envelope", "generator")),
+        *((name, ctypes.c_void_p) for name in ("group", "degree", "depth", "rung", "begin_ps", "length_ps", "scale", "envelope")),
+        *((name, ctypes.c_void_p) for name in ("begins", "beside", "generator")),
         *((name, ctypes.c_void_p) for name in ("propagator", "rest", "periods", "first", "row", "column", "value", "weight", "sent", "start", "chance")),
         *((name, ctypes.c_longlong) for name in ("resets", "period_ps")),
         ("period_fraction_ps", ctypes.c_double),
@@ -427,7 +431,11 @@ class _CompiledFollow:
         self.c, self.library = c, library
         n, (terms, width), (jumps, seers) = c.generator.shape[2], c.envelope.shape[1:], c.sent.shape
         sizes = (n, c.depth.size, terms, width, jumps, seers, len(c.periods), ORDER, len(c.start))
-        given = [getattr(c, field[0]) for field in _Tables._fields_[9:]]
+        stacked = c.generator.reshape(-1, n)
+        rows, columns = np.nonzero(stacked)
+        begins = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(stacked)))]).astype(np.int32)
+        self.compressed = {"begins": begins, "beside": columns.astype(np.int32), "generator": stacked[rows, columns]}
+        given = [self.compressed.get(field[0], getattr(c, field[0], None)) for field in _Tables._fields_[9:]]
         self.tables = _Tables(*sizes, *(v.ctypes.data if isinstance(v, np.ndarray) else v for v in given))
         self.work = np.empty(2 * n * (ORDER + 4) + terms * (1 + width) + jumps)
 
