@@ -455,7 +455,7 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
     joint = bool(numbers) and isinstance(numbers[0], list)
     for n, p in enumerate([] if joint else numbers):
         single.add_row(f"P({n})", _number(p), "")
-    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "errors"}
+    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors"}
     for key, value in result.items():
         if key in skip:
             continue
@@ -478,6 +478,36 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
         for m, value in enumerate(result["side_peaks"]):
             table.add_row(str(m), _number(value))
         yield table
+    yield from _recorded_tables(result.get("recorded", {}))
+
+
+def _recorded_tables(recorded: Mapping[str, Any]) -> Iterable[Table]:
+    """What the detectors record."""
+    rates = recorded.get("counts_per_s", {})
+    if rates:
+        table = _table("recorded: counts per s", "detector", *next(iter(rates.values())))
+        for name, rate in rates.items():
+            table.add_row(name, *map(_number, rate.values()))
+        yield table
+    clicks = recorded.get("clicks")
+    if clicks:
+        table = _table(f"recorded: counts of each detector per pulse, {clicks['window']}", *clicks["detectors"], "probability")
+        for pattern in clicks["patterns"]:
+            table.add_row(*map(str, pattern["counts"]), _number(pattern["probability"]))
+        yield table
+        table = _table("recorded: clicks", "quantity", "of", "value")
+        for key in ("click_probability", "coincidence_probability", "coincidences_per_s", "heralding_efficiency", "g2_zero"):
+            for name, value in (clicks[key] or {}).items():
+                table.add_row(key, name, _number(value))
+        yield table
+    for key, axis, values in (("coincidences", "tau_ns", "g2"), ("peaks", None, "area")):
+        one = recorded.get(key)
+        if one:
+            table = _table(f"recorded: {key} of {one['first']} and {one['second']}", axis or "peak", values, "expected counts")
+            places = one[axis] if axis else range(len(one[values]))
+            for place, value, count in zip(places, one[values], one["expected_counts"] or [None] * len(one[values]), strict=True):
+                table.add_row(_number(place), _number(value), _number(count))
+            yield table
 
 
 def describe_emitters() -> list[dict[str, Any]]:

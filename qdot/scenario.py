@@ -1,4 +1,4 @@
-"""The scenario file: any level scheme, what drives it, what is collected and what to compute, as TOML.
+"""The scenario file: any level scheme, what drives it, what is collected and detected and what to compute, as TOML.
 
 `load` reads and checks a file, `run` computes what its `[compute]` table asks for. The file is checked here, down to the key that is wrong;
 all physics is `Model`, `Drive` and `Experiment`.
@@ -27,6 +27,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
+from qdot.detection import Blinking, Detector, MeasuredResponse
 from qdot.drive import CW, Drive, Gaussian, Instant, Pulse, Sech, Square
 from qdot.errors import InputError, bad, number, unknown
 from qdot.model import Cavity, Coupling, Dephasing, Jump, Model
@@ -42,6 +43,9 @@ MAX_PHOTONS = 200
 """Largest photon number that photon_numbers.max may ask for."""
 MAX_PEAKS = 100_000
 """Largest number of side peaks."""
+
+MAX_BINS = 1_000_000
+"""Largest number of bins of a coincidence histogram."""
 
 
 # What a file may hold -------------------------------------------------------------------------------------------------------------------------------
@@ -153,6 +157,69 @@ class SidePeaksTable(Table):
     label: Label | None = Field(None, description='label = "pair", or a list of labels for their sum; all light where it is left out')
 
 
+class ResponseTable(Table):
+    """detector.response"""
+
+    start_ns: float = Field(description="start_ns = -0.2 (ns), the left edge of the first bin")
+    bin_ns: Positive = Field(description="bin_ns = 0.004 (ns)")
+    weights: tuple[NotNegative, ...] = Field(description="weights = [0.0, 1.0, 3.0, 1.5, 0.0], background taken off")
+
+
+class DetectorTable(Table):
+    """[[detector]]"""
+
+    name: Name = Field(description='name = "A"')
+    sees: Label | None = Field(None, description='sees = "pair", or a list of labels; all light where it is left out')
+    share: Share = Field(1.0, description="share = 0.5 (of this light, behind a 50:50 splitter)")
+    efficiency: Share = Field(1.0, description="efficiency = 0.6 (between 0 and 1)")
+    dark_per_s: NotNegative = Field(0.0, description="dark_per_s = 100.0 (1/s)")
+    leakage_per_s: NotNegative = Field(0.0, description="leakage_per_s = 50.0 (counts per s of a continuous laser)")
+    leakage_per_pulse: NotNegative = Field(0.0, description="leakage_per_pulse = 1e-4 (counts per pulse of a pulsed laser)")
+    dead_time_ns: NotNegative = Field(0.0, description="dead_time_ns = 20.0 (ns)")
+    dead_time_kind: Literal["non_paralysable", "paralysable"] = Field("non_paralysable", description='dead_time_kind = "non_paralysable"')
+    afterpulse_probability: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="afterpulse_probability = 0.01")
+    afterpulse_time_ns: NotNegative = Field(0.0, description="afterpulse_time_ns = 30.0 (ns)")
+    jitter_fwhm_ns: NotNegative = Field(0.0, description="jitter_fwhm_ns = 0.05 (ns)")
+    response: ResponseTable | None = Field(None, description="response = { start_ns = -0.2, bin_ns = 0.1, weights = [0.2, 1.0, 0.6, 0.1] }")
+    delay_ns: float = Field(0.0, description="delay_ns = 0.0 (ns)")
+    number_resolving: bool = Field(False, description="number_resolving = true")
+
+
+class BlinkingTable(Table):
+    """[blinking]"""
+
+    on_ns: Positive = Field(description="on_ns = 2000.0 (ns)")
+    off_ns: NotNegative = Field(description="off_ns = 500.0 (ns)")
+
+
+class ClicksTable(Table):
+    """compute.clicks"""
+
+    max: int = Field(4, ge=1, le=MAX_PHOTONS, description="max = 4")
+    window_ns: NotNegative | None = Field(None, description="window_ns = 10.0 (ns), for the background after a single pulse")
+
+
+class CoincidencesTable(Table):
+    """compute.coincidences"""
+
+    first: Name | None = Field(None, description='first = "A"')
+    second: Name | None = Field(None, description='second = "B"')
+    bin_ns: Positive = Field(description="bin_ns = 0.05 (ns)")
+    range_ns: Positive = Field(description="range_ns = 10.0 (ns, to both sides)")
+    offset_ns: float = Field(0.0, description="offset_ns = 0.0 (ns, the centre of one bin)")
+    time_s: NotNegative | None = Field(None, description="time_s = 600.0 (s), for the expected counts")
+
+
+class PeaksTable(Table):
+    """compute.peaks"""
+
+    count: int = Field(ge=0, le=1000, description="count = 4")
+    first: Name | None = Field(None, description='first = "A"')
+    second: Name | None = Field(None, description='second = "B"')
+    window_ns: Positive | None = Field(None, description="window_ns = 5.0 (ns, at most the period)")
+    time_s: NotNegative | None = Field(None, description="time_s = 600.0 (s), for the expected counts")
+
+
 class ComputeTable(Table):
     """[compute]"""
 
@@ -166,6 +233,13 @@ class ComputeTable(Table):
     side_peaks: Annotated[Annotated[Count, Tag("<plain>")] | Annotated[SidePeaksTable, Tag("<table>")], Discriminator(_plain_or_table)] | None = Field(
         None, description='side_peaks = 4, or side_peaks = { count = 4, label = "pair" }'
     )
+    clicks: Annotated[Annotated[bool, Tag("<plain>")] | Annotated[ClicksTable, Tag("<table>")], Discriminator(_plain_or_table)] | None = Field(
+        None, description="clicks = true, or clicks = { max = 4, window_ns = 10.0 }"
+    )
+    coincidences: CoincidencesTable | None = Field(
+        None, description='coincidences = { first = "A", second = "B", bin_ns = 0.05, range_ns = 10.0, time_s = 600.0 }'
+    )
+    peaks: PeaksTable | None = Field(None, description='peaks = { count = 4, first = "A", second = "B" }')
 
 
 class FileTable(Table):
@@ -183,6 +257,8 @@ class FileTable(Table):
     )
     drive: tuple[DriveTable, ...] = Field((), description='[[drive]] with name = "laser", shape = "cw"')
     collect: dict[str, Share] = Field({}, description="[collect] with one line pair = 0.6 (between 0 and 1) for each label")
+    detector: tuple[DetectorTable, ...] = Field((), description='[[detector]] with name = "A", share = 0.5, efficiency = 0.6')
+    blinking: BlinkingTable | None = Field(None, description="[blinking] with on_ns = 2000.0, off_ns = 500.0")
     compute: ComputeTable = Field(description="[compute] with at least one of populations, flux, g2, photon_numbers, side_peaks")
 
 
@@ -194,6 +270,7 @@ class Scenario:
     """A checked scenario: the source, its drives, the collection and what is asked of them.
 
     picture: "rate", "lindblad" or None (rate where nothing is coherent). collect: {label: probability}. where: the file's name, "" for a text.
+    detectors, blinking: what records the light behind the collection.
     """
 
     model: Model
@@ -202,6 +279,8 @@ class Scenario:
     compute: ComputeTable
     picture: Literal["rate", "lindblad"] | None = None
     where: str = field(default="", compare=False)
+    detectors: tuple[Detector, ...] = ()
+    blinking: Blinking | None = None
 
     @property
     def is_pulsed(self) -> bool:
@@ -228,6 +307,8 @@ class Scenario:
             collection={STAGE: dict(self.collect)},
             picture=self.picture,
             rtol=self.compute.rtol,
+            detectors=self.detectors,
+            blinking=self.blinking,
         )
 
 
@@ -288,7 +369,8 @@ def from_table(table: Mapping[str, Any], where: str = "") -> Scenario:
 def run(scenario: Scenario) -> dict[str, Any]:
     """Compute what the scenario asks for: one dictionary of plain floats, lists and dictionaries, ready for JSON.
 
-    Keys: stage, populations, flux_per_ns, g2, photon_numbers with its window and figures, side_peaks (those asked for), error_bound and errors by key.
+    Keys: stage, populations, flux_per_ns, g2, photon_numbers with its window and figures, side_peaks (those asked for), recorded (where there are
+    detectors), error_bound and errors by key.
     A figure that is 0/0 is None. Raises InputError for what the model cannot answer, for example a count of photons that diverges.
     """
     ask = scenario.compute
@@ -320,6 +402,8 @@ def run(scenario: Scenario) -> dict[str, Any]:
                 peaks = experiment.side_peaks(_peak_count(ask), _side_peak_label(scenario))
             result["side_peaks"] = _floats(peaks.value)
             errors["side_peaks"] = float(peaks.error_bound)
+        if scenario.detectors:
+            result["recorded"] = _run_recorded(scenario, experiment, errors)
     result["error_bound"] = max(errors.values())
     result["errors"] = errors
     return result
@@ -352,6 +436,36 @@ def _run_joint(experiment: Experiment, labels: tuple[str | tuple[str, ...], ...]
     result["mean_photons"] = _floats(joint.mean_photons)
     result["cross_g2_zero"] = _defined(joint.cross_g2_zero)
     errors |= {key: float(value) for key, value in joint.errors.items()}
+
+
+def _run_recorded(scenario: Scenario, experiment: Experiment, errors: dict[str, float]) -> dict[str, Any]:
+    """What the detectors record: rates of continuous light and of trains, clicks of pulses, and coincidences and peaks if asked for."""
+    ask, found = scenario.compute, dict[str, Any]()
+    clicks_of = ask.clicks if isinstance(ask.clicks, ClicksTable) else ClicksTable.model_validate({})
+    asks_clicks = ask.clicks not in (None, False) or (scenario.is_pulsed and ask.clicks is None)
+    if scenario.is_train or not (scenario.is_pulsed or asks_clicks):
+        with _named("detector"):
+            rates = experiment.count_rates()
+        found["counts_per_s"] = {name: rate.as_dict() for name, rate in rates.items()}
+        errors["recorded.counts_per_s"] = max(rate.error_bound for rate in rates.values())
+    if asks_clicks:
+        with _named("compute.clicks"):
+            clicks = experiment.clicks(clicks_of.max, clicks_of.window_ns)
+        found["clicks"] = clicks.as_dict()
+        errors["recorded.clicks"] = clicks.error_bound
+    if ask.coincidences is not None:
+        c = ask.coincidences
+        side = int(c.range_ns / c.bin_ns * (1.0 + 1e-12))
+        with _named("compute.coincidences"):
+            histogram = experiment.recorded_g2(c.offset_ns + c.bin_ns * np.arange(-side, side + 1), c.first, c.second, c.bin_ns)
+        found["coincidences"] = histogram.as_dict(c.time_s)
+        errors["recorded.coincidences"] = histogram.error_bound
+    if ask.peaks is not None:
+        with _named("compute.peaks"):
+            peaks = experiment.recorded_peaks(ask.peaks.count, ask.peaks.first, ask.peaks.second, ask.peaks.window_ns)
+        found["peaks"] = peaks.as_dict(ask.peaks.time_s)
+        errors["recorded.peaks"] = peaks.error_bound
+    return found
 
 
 def _defined(value: float) -> float | None:
@@ -414,9 +528,27 @@ def _scenario(file: FileTable, where: str) -> Scenario:
     for label in file.collect:
         if label not in model.lines:
             raise unknown(f"collect.{label} (a label that the source emits)", label, model.lines)
-    scenario = Scenario(model, drives, dict(file.collect), file.compute, file.picture, where)
+    detectors = tuple(_detector(i, d, model) for i, d in enumerate(file.detector))
+    if file.blinking is not None and not detectors:
+        raise bad("blinking", "come with at least one [[detector]], the only ones that see it", "no detector", 'add [[detector]] with name = "A"')
+    blinking = None if file.blinking is None else Blinking(file.blinking.on_ns, file.blinking.off_ns)
+    scenario = Scenario(model, drives, dict(file.collect), file.compute, file.picture, where, detectors, blinking)
     _check_compute(scenario)
+    _check_recorded(scenario)
     return scenario
+
+
+def _detector(i: int, d: DetectorTable, model: Model) -> Detector:
+    here = f"detector[{i}]"
+    for k, label in enumerate(() if d.sees is None else [d.sees] if isinstance(d.sees, str) else d.sees):
+        model.lines_of(label, f"{here}.sees" + ("" if isinstance(d.sees, str) else f"[{k}]"))
+    given = d.model_dump()
+    if d.response is not None:
+        with _named(f"{here}.response"):
+            edges = d.response.start_ns + d.response.bin_ns * np.arange(len(d.response.weights) + 1)
+            given["response"] = MeasuredResponse(edges.tolist(), d.response.weights)
+    with _named(here):
+        return Detector(**given)
 
 
 def _check_levels(file: FileTable) -> None:
@@ -649,7 +781,7 @@ def _check_compute(scenario: Scenario) -> None:
     pulsed, train = scenario.is_pulsed, scenario.is_train
     if ask.g2 == ():
         raise bad("compute.g2", "be a table or hold at least one", "an empty list", "add { tau_ns = [...], first = ... } or leave g2 out")
-    if not (ask.populations or ask.flux or ask.g2 or ask.photon_numbers or ask.side_peaks is not None):
+    if not (ask.populations or ask.flux or ask.g2 or ask.photon_numbers or ask.side_peaks is not None or scenario.detectors):
         raise bad("compute", "ask for at least one of populations, flux, g2, photon_numbers and side_peaks", "none of them", "for example flux = true")
 
     def check(argument: str, label: str | Sequence[str] | None) -> None:
@@ -686,6 +818,34 @@ def _check_compute(scenario: Scenario) -> None:
             got = "a single pulse" if pulsed else "no pulsed drive"
             raise bad("compute.side_peaks", "be asked of a train of pulses", got, "give every pulsed drive the same period_ns")
         check("compute.side_peaks.label", ask.side_peaks.label if isinstance(ask.side_peaks, SidePeaksTable) else None)
+
+
+def _check_recorded(scenario: Scenario) -> None:
+    """Refuse what detectors do not record under this kind of light."""
+    ask, names = scenario.compute, [d.name for d in scenario.detectors]
+    for key, asked, kind in (
+        ("clicks", ask.clicks, scenario.is_pulsed or not scenario.drives),
+        ("coincidences", ask.coincidences, not scenario.is_pulsed),
+        ("peaks", ask.peaks, scenario.is_train),
+    ):
+        if asked is None or asked is False:
+            continue
+        if not names:
+            raise bad(f"compute.{key}", "be asked where there is a [[detector]]", "none", 'add [[detector]] with name = "A", share = 0.5')
+        if not kind:
+            light = "a train of pulses" if scenario.is_train else "a single pulse" if scenario.is_pulsed else "continuous light"
+            instead = "peaks" if scenario.is_train else "clicks" if scenario.is_pulsed else "coincidences"
+            must = {"clicks": "pulses", "coincidences": "continuous light", "peaks": "a train of pulses"}[key]
+            raise bad(f"compute.{key}", f"be asked under {must}", light, f"ask for {instead}")
+        for place in ("first", "second"):
+            name = getattr(asked, place, None)
+            if name is not None and name not in names:
+                raise unknown(f"compute.{key}.{place} (a detector)", name, names)
+    if ask.coincidences is not None and 2 * ask.coincidences.range_ns / ask.coincidences.bin_ns > MAX_BINS:
+        raise bad("compute.coincidences.bin_ns", f"leave at most {MAX_BINS} bins within range_ns", ask.coincidences.bin_ns, "widen it")
+    if names:
+        with _named("detector"):
+            scenario.experiment()
 
 
 def _check_photon_numbers(scenario: Scenario, asked: PhotonNumbersTable, check: Callable[[str, str | Sequence[str] | None], None]) -> None:
@@ -888,6 +1048,10 @@ def _literals(annotation: Any) -> list[str]:
 
 def _is_whole(annotation: Any) -> bool:
     return annotation is int or any(map(_is_whole, get_args(annotation)))
+
+
+OWNERS = (FileTable, JumpTable, DephasingTable, CouplingTable, CavityTable, DriveTable, DetectorTable, BlinkingTable, ComputeTable)
+"""Tables that a key may have been meant for."""
 
 
 def _unknown_key(path: str, key: str, owner: type[BaseModel]) -> InputError:

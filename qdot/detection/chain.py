@@ -36,7 +36,7 @@ class Chain(Mapping[str, "dict[str, float]"]):
 
     >>> chain = Chain([Transmission("first_lens", "pair", 0.55, 0.02), Transmission("fibre", "pair", 0.7, 0.03)])
     >>> round(chain.total("pair"), 6), round(chain.error("pair"), 6)
-    (0.385, 0.02161)
+    (0.385, 0.021639)
     """
 
     def __init__(self, rows: Sequence[Transmission]) -> None:

@@ -19,10 +19,9 @@ from qdot.evolve import Matrix, carry, dense, fixed_point, joint_numbers, nothin
 
 
 class Rates(NamedTuple):
-    """Counts per ns of one detector: raised by photons; raised in all; registered; and how many of those are afterpulses."""
+    """Counts per ns of one detector: raised by photons; registered; and how many of these are afterpulses."""
 
     photons: float
-    raised: float
     registered: float
     afterpulses: float = 0.0
 
@@ -37,47 +36,48 @@ def registered_per_ns(generator: Matrix, jump: Matrix, trace: np.ndarray, state:
     photons = float(trace @ (jump @ state))
     raised = photons + background
     if raised == 0.0:
-        return Rates(0.0, 0.0, 0.0)
+        return Rates(0.0, 0.0)
     if tau == 0.0:
-        return Rates(photons, raised, raised / (1.0 - p), raised * p / (1.0 - p))
+        return Rates(photons, raised / (1.0 - p), raised * p / (1.0 - p))
     counts = dense(jump) + background * np.eye(trace.size)
     waiting = dense(generator) - counts
     if detector.dead_time_kind == "paralysable":
         refuse_paralysable_afterpulses(detector)
         after = joint_numbers((0,)).start((counts @ state)[:, None])
         unseen = carry(waiting, [counts], joint_numbers((0,)), tau, after, trace)[:, 0, 0]
-        return Rates(photons, raised, float(trace @ unseen))
+        return Rates(photons, float(trace @ unseen))
     back = carry(dense(generator), (), nothing_counted(), tau, counts[..., None], trace)[..., 0]
     live = steady_state(waiting + back, trace)
     rho = float(trace @ (counts @ live)) / float(trace @ live)
     # r = (1 - r tau)(rho + p r): false counts fall into live times as often as others do
     b = 1.0 - p + rho * tau
     r = 2.0 * rho / (b + float(np.sqrt(b * b + 4.0 * p * tau * rho)))
-    return Rates(photons, raised, r, r - rho * (1.0 - r * tau) if p > 0.0 else 0.0)
+    return Rates(photons, r, r - rho * (1.0 - r * tau) if p > 0.0 else 0.0)
 
 
-def registered_per_period(none: np.ndarray, some: np.ndarray, trace: np.ndarray, state: np.ndarray, detector: Detector, period_ns: float) -> Rates:
-    """Rates of a detector under a train of pulses, in clicks per ns: any number of photons in one pulse is one click.
+def registered_per_period(
+    none: np.ndarray, some: np.ndarray, trace: np.ndarray, state: np.ndarray, mean_per_ns: float, detector: Detector, period_ns: float
+) -> Rates:
+    """Rates of a detector with a dead time under a train of pulses: any number of photons in one pulse is one click.
 
-    none, some: (d, d) one-period maps without and with a detected photon; state: (d,) at the period start. A dead time blinds the detector for
+    none, some: (d, d) one-period maps without and with a detected photon; state: (d,) at the period start; mean_per_ns: photon counts per ns
+    without a dead time. A dead time blinds the detector for
     the whole pulses that it covers, `blind_pulses` of them; what photons late in one pulse do to early ones of the next is left out.
     Afterpulses are background of the pulses that follow, to first order in their probability.
     """
     blind = blind_pulses(detector, period_ns)
     mean = detector.leakage_per_pulse + detector.background_per_ns * period_ns
-    photons = float(trace @ (some @ state)) / period_ns
     silent = float(np.exp(-mean))
     seen = some - float(np.expm1(-mean)) * none
-    raised = float(trace @ (seen @ state))
-    if raised == 0.0:
-        return Rates(0.0, 0.0, 0.0)
-    if blind and detector.dead_time_kind == "paralysable":
+    q = float(trace @ (seen @ state))
+    if q == 0.0:
+        return Rates(mean_per_ns, 0.0)
+    if detector.dead_time_kind == "paralysable":
         refuse_paralysable_afterpulses(detector)
         after = seen @ state
         for _ in range(blind):
             after = silent * (none @ after)
-        return Rates(photons, raised / period_ns, float(trace @ after) / period_ns)
-    q = raised
+        return Rates(mean_per_ns, float(trace @ after) / period_ns)
     if blind:
         moved = seen
         for _ in range(blind):
@@ -85,11 +85,11 @@ def registered_per_period(none: np.ndarray, some: np.ndarray, trace: np.ndarray,
         step = silent * none + moved
         live = fixed_point(step, trace, (step != 0.0).astype(float))
         q = float(trace @ (seen @ live)) / float(trace @ live)
-    r = click = q / (1.0 + blind * q)
+    click = r = q / (1.0 + blind * q)
     for _ in range(200 if detector.afterpulse_probability > 0.0 else 0):
         more = q - (1.0 - q) * float(np.expm1(-afterpulses_per_pulse(r, detector, period_ns)))
         r = more / (1.0 + blind * more)
-    return Rates(photons, raised / period_ns, r / period_ns, max(r - click, 0.0) / period_ns)
+    return Rates(mean_per_ns, r / period_ns, max(r - click, 0.0) / period_ns)
 
 
 def blind_pulses(detector: Detector, period_ns: float) -> int:

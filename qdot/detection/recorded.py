@@ -20,23 +20,22 @@ STAGE = "recorded"
 class CountRate:
     """Counts per second of one detector.
 
-    photons_per_s: mean number that photons raise; background_per_s: dark counts and leakage; raised_per_s: both together, under pulses clicks (any
-    number in one pulse is one); registered_per_s: what is recorded, after dead time and with afterpulses, of which afterpulses_per_s.
-    error_bound: largest relative error of the calculation.
+    photons_per_s: that photons raise; background_per_s: dark counts and leakage; registered_per_s: what is recorded, after dead time and with
+    afterpulses, of which there are afterpulses_per_s. error_bound: largest relative error of the calculation.
     """
 
     detector: str
     photons_per_s: float
     background_per_s: float
-    raised_per_s: float
     registered_per_s: float
     afterpulses_per_s: float
     error_bound: float
 
     @property
     def dead_time_loss(self) -> float:
-        """Share of the counts raised that dead time hides."""
-        return 1.0 - (self.registered_per_s - self.afterpulses_per_s) / self.raised_per_s if self.raised_per_s > 0.0 else 0.0
+        """Share of the counts raised by photons and background that dead time hides."""
+        raised = self.photons_per_s + self.background_per_s
+        return 1.0 - (self.registered_per_s - self.afterpulses_per_s) / raised if raised > 0.0 else 0.0
 
     @property
     def signal_fraction(self) -> float:
@@ -49,7 +48,6 @@ class CountRate:
         return {
             "photons_per_s": self.photons_per_s,
             "background_per_s": self.background_per_s,
-            "raised_per_s": self.raised_per_s,
             "registered_per_s": self.registered_per_s,
             "afterpulses_per_s": self.afterpulses_per_s,
             "dead_time_loss": self.dead_time_loss,

@@ -64,7 +64,7 @@ def _nodes(light: PulsedLight, period: float, half: float) -> tuple[np.ndarray, 
         if s.is_instant:
             marks.append(s.start_ns)
         elif s.pieces_ns is not None:
-            marks += [s.start_ns, *(s.start_ns + np.cumsum(s.pieces_ns))]
+            marks += [s.start_ns, *(s.start_ns + np.cumsum(s.pieces_ns)[1::2]), s.end_ns]
         else:
             fastest = float(np.abs(dense(s.silent).diagonal()).max(initial=0.0))
             first = FINEST / fastest if fastest > 0.0 else s.duration_ns

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -195,9 +196,15 @@ class PulsedLight:
         """(d, n, m) of a register at end_ns, from the columns y (d, n) at begin_ns with nothing counted, both within one period of a train."""
         x = register.start(y)
         for s in self.timeline.stretches:
-            low, high = max(begin_ns, s.start_ns) - s.start_ns, min(end_ns, s.end_ns) - s.start_ns
-            if (s.is_instant and begin_ns <= s.start_ns < end_ns) or (not s.is_instant and low < high):
-                x = _through(s, axes, register, x, self.trace, self.stretch, *(() if s.is_instant else (low, high)))
+            low, high = max(begin_ns - s.start_ns, 0.0), min(end_ns - s.start_ns, s.duration_ns)
+            if s.is_instant:
+                if begin_ns <= s.start_ns < end_ns:
+                    x = _through(s, axes, register, x, self.trace, self.stretch)
+            elif low < high:
+                inner = np.zeros(0) if s.pieces_ns is None or (low == 0.0 and high == s.duration_ns) else np.cumsum(s.pieces_ns)
+                # piece by piece: what is left of one may be so short that the step after it would be taken for too long
+                for a, b in pairwise([low, *inner[(inner > low) & (inner < high)].tolist(), high]):
+                    x = _through(s, axes, register, x, self.trace, self.stretch, a, b)
         return x
 
     def emission(self, time_ns: float, light: Light) -> np.ndarray:
