@@ -12,6 +12,7 @@ from qdot.model import Model
 
 __version__ = "0.1.0"
 __all__ = [
+    "Correlation",
     "Experiment",
     "FitResult",
     "Histogram",
@@ -19,16 +20,23 @@ __all__ = [
     "Model",
     "Series",
     "Sweep",
+    "Tags",
     "__version__",
+    "correlate",
+    "correlate3",
     "drive",
     "emitters",
     "fit",
     "from_qutip",
     "lindblad",
     "model",
+    "open_tags",
     "rate",
+    "read_card",
     "read_histogram",
     "read_series",
+    "read_tags",
+    "save_tags",
     "sensitivities",
     "simulate_tags",
     "sweep",
@@ -66,6 +74,10 @@ def __getattr__(name: str) -> Any:
         from qdot.tags import simulation
 
         return simulation.simulate_tags
+    if name in ("Tags", "read_tags", "open_tags", "save_tags", "read_card", "correlate", "correlate3", "Correlation"):
+        from qdot import tags
+
+        return getattr(tags, name)
     if name == "sensitivities":
         from qdot import sensitivity
 

@@ -13,8 +13,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -352,6 +352,54 @@ def _axis(text: str) -> tuple[str, list[float]]:
     if n > 1:
         values[-1] = high
     return name.strip(), values
+
+
+@app.command("correlate")
+def _correlate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Time tags (PTU, .ttbin, NPZ, NPY, HDF5, CSV) or a histogram of a card.", show_default=False)],
+    channels: Annotated[
+        tuple[str, str] | None, typer.Option("--channels", metavar="A B", help="First and second channel, by number or name.", show_default=False)
+    ] = None,
+    third: Annotated[str | None, typer.Option("--third", metavar="C", help="With --channels: g3 with this third channel.", show_default=False)] = None,
+    bin_ps: Annotated[float | None, typer.Option("--bin-ps", metavar="N", help="Width of a bin in ps; needed for tags.", show_default=False)] = None,
+    range_ns: Annotated[float | None, typer.Option("--range-ns", metavar="R", help="Delays from -R to R; needed for tags.", show_default=False)] = None,
+    period_ns: Annotated[float | None, typer.Option("--period-ns", metavar="T", help="Repetition period of the laser.", show_default=False)] = None,
+    normalise: Annotated[str | None, typer.Option("--normalise", metavar="HOW", help="side_peaks, rates or long_delay.", show_default=False)] = None,
+    zero_delay_ns: Annotated[float | None, typer.Option("--zero-delay-ns", metavar="Z", help="Cable delay; else it is found.", show_default=False)] = None,
+    sync_period_ns: Annotated[float | None, typer.Option("--sync-period-ns", metavar="T", help="True sync period of a T3 file.", show_default=False)] = None,
+    curve: Annotated[int | None, typer.Option("--curve", metavar="N", help="Curve of a PHU file, from 0.", show_default=False)] = None,
+    leave_out: Annotated[list[int] | None, typer.Option("--leave-out", metavar="N", help="A snapshot to leave out, from 1.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Correlate two channels of time tags: all pairs, normalised, with errors and warnings."""
+    from qdot import tags
+
+    held = tags.open_data(file, None if sync_period_ns is None else 1000 * sync_period_ns, curve, leave_out or ())
+    if isinstance(held, tags.Recording):
+        for name, value, example in (("--bin-ps", bin_ps, "--bin-ps 256"), ("--range-ns", range_ns, "--range-ns 500")):
+            if value is None:
+                raise bad(name, "be given for time tags", "nothing", f"for example {example}")
+    chosen = None if channels is None else [held.number(c) if isinstance(held, tags.Recording) else c for c in channels]
+    asked = {"bin_ps": bin_ps, "range_ns": range_ns, "period_ns": period_ns, "normalise": normalise}
+    with _share_bar(f"reading {file.name}") as told:
+        if third is None:
+            found: Any = tags.correlate(held, chosen, zero_delay_ns=zero_delay_ns, progress=told, **asked)  # type: ignore[arg-type]
+        else:
+            if chosen is None or not isinstance(held, tags.Recording) or zero_delay_ns is not None:
+                raise bad("--third", "come with --channels and time tags, without --zero-delay-ns", f"{third}", "for example --channels 0 1 --third 2")
+            found = tags.correlate3(held, [*chosen, held.number(third)], progress=told, **asked)  # type: ignore[list-item, arg-type]
+    _print(_as_json(found.as_dict()) if as_json else str(found))
+
+
+@contextmanager
+def _share_bar(what: str) -> Iterator[Callable[[float], object]]:
+    """A bar on standard error, moved by the function that it gives; silent where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 @app.command("emitters")

@@ -17,6 +17,7 @@ from qdot.results import Curve, PhotonNumbers
 if TYPE_CHECKING:
     from qdot.fitting import FitResult
     from qdot.tags.correlation import Correlation
+    from qdot.tags.triples import TripleCorrelation
 
 DECADES = 2.0
 """An axis whose values are positive and span more than this many powers of ten is logarithmic."""
@@ -55,6 +56,16 @@ def correlation(result: Correlation, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(axis_label("tau_ns"))
     ax.set_ylabel("g2")
     ax.legend()
+    return ax
+
+
+def triple_correlation(result: TripleCorrelation, ax: Axes | None = None) -> Axes:
+    """Measured g3 as a map over the delays of the second and the third channel from the first."""
+    ax = _axes(ax)
+    mesh = ax.pcolormesh(result.tau_ns, result.tau_ns, result.g3.T, shading="nearest")
+    ax.set_xlabel(f"delay of channel {result.channels[1]} (ns)")
+    ax.set_ylabel(f"delay of channel {result.channels[2]} (ns)")
+    ax.figure.colorbar(mesh, ax=ax, label=f"g3, normalised by {result.normalisation}")
     return ax
 
 

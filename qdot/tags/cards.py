@@ -74,18 +74,15 @@ class Snapshots:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What there is to tell about single snapshots."""
+        many, few = "far more counts than their neighbours (a latched detector?)", "far fewer counts than their neighbours (cut short?)"
         told = []
-        for found, what, advice in (
-            (
-                self.glitches,
-                "hold far more counts than their neighbours (latched detectors?)",
-                "they are summed in; leave them out by name if they are no data",
-            ),
-            (self.short, "hold far fewer counts than their neighbours (cut short?)", "they are summed in"),
-        ):
+        for found, what in ((self.glitches, many), (self.short, few)):
             if found:
                 share = sum(u.counts for u in found) / max(1, int(self.totals.sum()))
-                told.append(f"snapshots {', '.join(map(str, found))} of {self.totals.size} {what}: {share:.1%} of all counts; {advice}")
+                named = ", ".join(map(str, found))
+                told.append(
+                    f"snapshots with {what}: {named}, of {self.totals.size}; they are summed in and hold {share:.2g} of all counts (leave_out= leaves them out)"
+                )
         return tuple(told)
 
     def histogram(self, leave_out: Iterable[int] = ()) -> Histogram:

@@ -90,6 +90,9 @@ class Correlation:
             rows["photons"] = ", ".join(f"channel {c}: {k}" for c, k in self.photons.items()) + f", in {self.duration_s:.6g} s"
         rows["delays"] = f"{self.counts.size} bins of {self.bin_ps:g} ps, {self.tau_ns[0]:.6g} .. {self.tau_ns[-1]:.6g} ns, {self.counts.sum()} coincidences"
         rows["period"] = "none (continuous)" if self.period_ns is None else f"{self.period_ns:.6g} ns, {len(self.peaks)} whole peaks"
+        middle = [p for p in self.peaks if abs(p.index) <= 3]
+        if middle:
+            rows[f"{middle[0].index} .. {middle[-1].index}"] = ", ".join(str(p.coincidences) for p in middle) + " coincidences"
         error = f" +- {self.zero_delay_error_ns:.2g}" if self.zero_delay_how == "found" else ""
         rows["zero delay"] = f"{self.zero_delay_ns:.6g}{error} ns ({self.zero_delay_how})"
         if self.dead_time_ns is not None:
@@ -137,11 +140,29 @@ def correlate(
     return _pulsed(counted, period_ps, normalise, zero_delay_ns) if period_ps is not None else _continuous(counted, normalise, zero_delay_ns)
 
 
+def open_data(
+    path: str | Path, sync_period_ps: float | None = None, curve: int | None = None, leave_out: Sequence[int] = ()
+) -> Recording | Snapshots | Histogram:
+    """What a file holds, by its content: tags to be read in blocks, or the histogram of a card.
+
+    sync_period_ps: as in `read_tags`. curve: as in `read_card`. leave_out: numbers of snapshots, from 1, that are not summed.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    if kind == HISTOGRAM or (kind == "text" and is_card(path)):
+        if sync_period_ps is not None:
+            raise bad("sync_period_ps", "come with time tags", f"{path}, a histogram", "leave it out")
+        card = read_card(path, curve)
+        return card.histogram(leave_out) if leave_out else card
+    for name, value in (("curve", curve), ("leave_out", leave_out or None)):
+        if value is not None:
+            raise bad(name, "come with the histogram of a card", f"{path}, which holds tags", "leave it out")
+    return open_tags(path, sync_period_ps)
+
+
 def _counted(data: Data, channels: Sequence[int] | None, bin_ps: float | None, range_ns: float | None, progress: Progress | None) -> Counted:
     if isinstance(data, str | Path):
-        path = Path(data)
-        kind = kind_of(path)
-        data = read_card(path) if kind == HISTOGRAM or (kind == "text" and is_card(path)) else open_tags(path)
+        data = open_data(data)
     if isinstance(data, Histogram | Snapshots):
         if channels is not None:
             raise bad("channels", "be left out for a histogram", list(channels), "its channels were chosen when it was measured")
@@ -211,6 +232,8 @@ def _continuous(counted: Counted, normalise: str | None, given_ns: float | None)
     zero = Zero(0.0, 0.0, "assumed") if period is not None and given_ns is None and not counted.is_auto else _zero(counted, given_ns, None)
     if period is not None:
         warnings.append(f"the coincidences repeat every {period / 1000:.6g} ns: the light is pulsed, and g2(0) wants period_ns = {period / 1000:.6g}")
+    elif zero.how == "assumed":
+        warnings.append("no dip or peak stands out: 0 was taken for the zero delay; give zero_delay_ns, or a range that holds the cable delay")
     levels = n.bin_levels(counted, zero)
     name = n.chosen_level(levels, normalise, counted, False)
     level = levels[name]
@@ -255,7 +278,7 @@ def _result(
     fine = counted.shape
     shape = fine.coarser(counted.factor) if counted.factor > 1 else fine
     centre = shape.low_ps + shape.width_ps * (np.arange(shape.counts.size) + 0.5)
-    found = None if known is None else n.value_of(coincidences, level.value * width, level.error, counted.is_auto)
+    found = None if known is None else n.value_of(coincidences, level.value * width, level.error, 2 if counted.is_auto else 1)
     return Correlation(
         channels=counted.channels,
         bin_ps=int(shape.width_ps) if counted.channels else shape.width_ps,

@@ -13,7 +13,7 @@ import numpy as np
 from qdot.data import Histogram
 from qdot.errors import bad, number, unknown
 from qdot.tags.pairs import Window, add_pairs, carried
-from qdot.tags.recording import BLOCK, Reading, Recording, nothing, tally
+from qdot.tags.recording import BLOCK, Ending, Reading, Recording, nothing, tally
 from qdot.tags.shape import Shape
 
 FINE = 2**20
@@ -101,6 +101,13 @@ def check_channels(channels: tuple[int, ...], asked: object, photons: dict[int, 
         raise bad("channels", f"be named where there are more than two: {', '.join(lit)}", "none", f"for example channels=({lit[0]}, {lit[1]})")
 
 
+def check_range(window: Window, ending: Ending) -> None:
+    """Delays are shorter than the acquisition; raises InputError where they are not."""
+    if window.high_ps >= ending.duration_ps:
+        must = f"be shorter than the acquisition, {ending.duration_ps / 1000:.6g} ns"
+        raise bad("range_ns", must, f"{window.high_ps / 1000:.6g} ns", "give a shorter range, or a longer record")
+
+
 def first_block(reading: Reading) -> tuple[Any, dict[int, int], int]:
     """(all blocks, photons by channel in the first, largest step that divides all times of it); raises InputError where there is no photon."""
     blocks = iter(reading)
@@ -131,6 +138,7 @@ def count(
             closest, last = _closest(closest, np.concatenate([last, ready.start])), ready.start[-1:]
     check_channels(pair, channels, reading.photons, recording.source)
     ending, (a, b) = reading.ending, (reading.photons[c] for c in pair)
+    check_range(fine, ending)
     rate = a * (b - (pair[0] == pair[1])) / ending.duration_ps
     error = 2 / math.sqrt(a) if pair[0] == pair[1] else math.sqrt(1 / a + 1 / b)
     delays = fine.low_ps + fine.width_ps * np.arange(fine.bins) + (fine.width_ps - 1) / 2

@@ -140,13 +140,12 @@ def chosen_level(levels: dict[Normalisation, Level], asked: str | None, counted:
     )
 
 
-def value_of(coincidences: int, level: float, error: float, is_double: bool) -> tuple[float, float, tuple[float, float], float]:
+def value_of(coincidences: int, level: float, error: float, fold: int = 1) -> tuple[float, float, tuple[float, float], float]:
     """(g2, its standard error, its 68 % interval, its upper limit at 95 %) of a Poisson count over a level with a relative error.
 
     The interval is Garwood's, widened by the error of the level; the error is half of it, and of a count of 0 the upper limit at 68 %.
-    is_double: every pair stands in the count twice.
+    fold: how often each pair (or triple) stands in the count.
     """
-    fold = 2 if is_double else 1
     pairs = coincidences // fold
     g2, (low, high) = coincidences / level, poisson.interval(pairs)
     below, above = (math.hypot(g2 - low * fold / level, g2 * error), math.hypot(high * fold / level - g2, g2 * error))
@@ -162,7 +161,7 @@ def value_of(coincidences: int, level: float, error: float, is_double: bool) -> 
 def of_levels(levels: dict[Normalisation, Level], coincidences: int | None, width: float) -> list[str]:
     """The normalisations differ beyond their errors. coincidences: at zero delay, None where they do not say g2(0)."""
     names = list(levels)
-    apart = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if _differ(levels[a], levels[b])]
+    apart = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if differ(levels[a], levels[b])]
     if not apart:
         return []
     said = "the normalisations differ beyond their errors: "
@@ -178,7 +177,8 @@ def of_levels(levels: dict[Normalisation, Level], coincidences: int | None, widt
     return [said]
 
 
-def _differ(a: Level, b: Level) -> bool:
+def differ(a: Level, b: Level) -> bool:
+    """True if two levels are apart beyond their errors."""
     return abs(math.log(a.value / b.value)) > APART * math.hypot(a.error, b.error)
 
 
@@ -198,9 +198,9 @@ def of_baseline(counted: Counted, zero: Zero, peaks: Peaks | None, period_ps: fl
     if far is None:
         return []
     found = []
-    if rate and _differ(far, Level(rate, counted.rate_error)):
+    if rate and differ(far, Level(rate, counted.rate_error)):
         found.append(f"it is {far.value / rate:.3g} there by the rates")
-    if near is not None and _differ(far, near):
+    if near is not None and differ(far, near):
         found.append(f"it still changes by {abs(far.value / near.value - 1):.1%} from the third quarter of the delays to the last")
     end = max(abs(counted.shape.low_ps - zero.delay_ps), abs(counted.shape.high_ps - zero.delay_ps)) / 1000
     return [f"g2 has not reached its baseline within {end:.4g} ns of the zero delay: {' and '.join(found)}; extend range_ns"] if found else []

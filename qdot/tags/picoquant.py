@@ -17,10 +17,8 @@ import numpy as np
 
 from qdot.errors import InputError, bad, number
 from qdot.tags.recording import Block, Ending, Recording
-from qdot.tags.stream import PS_PER_S
+from qdot.tags.stream import PS_PER_S, SYNC
 
-SYNC = -1
-"""Channel of what came in at the sync input of an instrument in T2 mode."""
 SYNC_RECORD = 0x80000000, 0xFE000000
 """Value and mask of a T2 record of the sync input: the special bit with channel 0 (not in PicoHarp 300 files, whose sync input is channel 0)."""
 PICOHARP_T2 = 0x00010203

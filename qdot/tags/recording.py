@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from qdot.errors import InputError, bad
-from qdot.tags.stream import LARGEST_PS, Tags
+from qdot.errors import InputError, bad, unknown
+from qdot.tags.stream import LARGEST_PS, SYNC, Tags
 
 BLOCK = 2**20
 """Photons of a block, about."""
@@ -36,6 +36,16 @@ class Recording:
     blocks: Callable[[int], Generator[Block, None, Ending]]
     period_ps: float | None = None
     names: Mapping[int, str] = field(default_factory=dict)
+
+    def number(self, channel: str) -> int:
+        """The channel of a number, of a name, or of "sync"; raises InputError for a name that the recording does not have."""
+        named = {"sync": SYNC} | {n: c for c, n in self.names.items() if n}
+        if channel in named:
+            return named[channel]
+        try:
+            return int(channel)
+        except ValueError:
+            raise unknown("channel", channel, [*named, *(str(c) for c in self.names)]) from None
 
 
 class Reading:

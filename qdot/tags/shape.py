@@ -58,16 +58,18 @@ class Zero:
 # ---- pulses --------------------------------------------------------------------------------------------------------------------------------------------
 
 
+def whole_peaks(low_ps: float, high_ps: float, zero_ps: float, period_ps: float) -> tuple[np.ndarray, np.ndarray]:
+    """(numbers m, edges zero + (m - 1/2) period with the last one) of the peaks that lie in a range as a whole."""
+    slack = 1e-9
+    first, last = math.ceil((low_ps - zero_ps) / period_ps + 0.5 - slack), math.floor((high_ps - zero_ps) / period_ps - 0.5 + slack)
+    m = np.arange(first, last + 1)
+    return m, zero_ps + period_ps * (np.arange(first, first + m.size + 1) - 0.5)
+
+
 def areas(shape: Shape, zero_ps: float, period_ps: float) -> tuple[np.ndarray, np.ndarray]:
     """(numbers m, counts) of the peaks at zero + m period, |delay - zero - m period| < period / 2, that lie in the histogram as a whole."""
-    slack = 1e-9 * period_ps
-    first = math.ceil((shape.low_ps - zero_ps - slack) / period_ps + 0.5)
-    last = math.floor((shape.high_ps - zero_ps + slack) / period_ps - 0.5)
-    m = np.arange(first, last + 1)
-    if not m.size:
-        return m, np.zeros(0, np.int64)
-    edges = np.searchsorted(shape.delay_ps, zero_ps + period_ps * (np.arange(first, last + 2) - 0.5))
-    return m, np.diff(np.concatenate([[0], np.cumsum(shape.counts)])[edges])
+    m, edges = whole_peaks(shape.low_ps, shape.high_ps, zero_ps, period_ps)
+    return m, np.diff(np.concatenate([[0], np.cumsum(shape.counts)])[np.searchsorted(shape.delay_ps, edges)])
 
 
 def modulation(shape: Shape, period_ps: float) -> tuple[complex, float]:

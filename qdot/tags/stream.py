@@ -17,6 +17,8 @@ PS_PER_NS = 1000
 PS_PER_S = 10**12
 LARGEST_PS = 2**62
 """Times stay within +-2^62 ps (53 days), so that no difference of two of them can overflow."""
+SYNC = -1
+"""Channel of what came in at the sync input of an instrument that has numbered inputs."""
 CHANNELS = (-(2**15), 2**15 - 1)
 """Numbers that a channel may have (16 bits)."""
 
