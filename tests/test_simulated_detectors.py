@@ -205,6 +205,41 @@ def test_a_train_through_detectors_keeps_its_clock_and_its_numbers() -> None:
     assert abs(sigmas(by_blocks(clicks.sum(axis=0) == 2), p[2] * two + p[3] * 9 / 16 + p[4] * 21 / 64)) < SIGMAS
 
 
+# ------------------------------------------------------------------------------------------------------ the forward chain
+
+
+def test_recorded_coincidences_are_those_that_the_forward_chain_expects() -> None:
+    detectors = [
+        Detector("A", sees="XX", efficiency=0.6, dark_per_s=2e6, jitter_fwhm_ns=0.08),
+        Detector("B", sees="X", efficiency=0.5, jitter_fwhm_ns=0.05, delay_ns=0.3, leakage_per_s=1e6),
+    ]
+    cw = qdot.Experiment(SOURCE, CW(power_uW=100.0), detectors=detectors, blinking=Blinking(4000.0, 1000.0))
+    tags = qdot.simulate_tags(cw, 2e7, None, rng(38))
+    width_ns = 0.1
+    tau = np.array([-0.5, 0.2, 0.3, 0.4, 0.7, 5.0, 900.0])
+    expected = cw.recorded_g2(tau + 0.0005, "A", "B", width_ns).expected_counts(tags.duration_s)  # bins of whole ps, times rounded down
+    for t, exact in zip(tau, expected, strict=True):
+        low = round((t - width_ns / 2) * 1e3) + 1
+        counted = pairs_per_block(tags.times(0), tags.times(1), low, low + 100, tags.duration_ps)
+        assert abs(count_sigmas(counted, exact / 64)) < SIGMAS, t
+
+
+def test_clicks_and_peaks_of_a_train_are_those_that_the_forward_chain_expects() -> None:
+    detectors = [Detector(n, sees="pair", share=0.3, efficiency=0.8, dark_per_s=2e6, leakage_per_pulse=0.01) for n in "ABC"]
+    train = qdot.Experiment(SOURCE, Gaussian(power_uW=60.0, fwhm_ns=0.02, period_ns=12.5), detectors=detectors, blinking=Blinking(500.0, 200.0))
+    periods = 400_000
+    tags = qdot.simulate_tags(train, periods * 12.5, None, rng(39))
+    clicked = np.array([per_period(tags.times(k), 12500, periods) > 0 for k in range(3)])
+    patterns = train.clicks()
+    for outcome, p in np.ndenumerate(patterns.probabilities):
+        seen = np.all([clicked[k] == outcome[k] for k in range(3)], axis=0)
+        assert abs(count_sigmas(by_blocks(seen) * (periods // 64), p * (periods // 64))) < SIGMAS, outcome
+    expected = train.recorded_peaks(3, "A", "B").expected_counts(tags.duration_s)
+    for m, exact in enumerate(expected):
+        counted = pairs_per_block(tags.times(0), tags.times(1), m * 12500 - 6250 + 1, m * 12500 + 6250, tags.duration_ps)
+        assert abs(count_sigmas(counted, exact / 64)) < SIGMAS, m
+
+
 def test_the_compiled_detector_and_the_python_beside_it_register_the_same(monkeypatch) -> None:
     if kernel.library() is None:
         pytest.skip("the kernel was not compiled")
@@ -217,6 +252,20 @@ def test_the_compiled_detector_and_the_python_beside_it_register_the_same(monkey
     monkeypatch.setattr(kernel, "library", lambda: None)
     for one, tags in zip(about, compiled, strict=True):
         assert np.array_equal(background(3e5, 33, 0.05, **one).time_ps, tags.time_ps)
+
+
+def test_the_detectors_and_the_blinking_of_an_experiment_record_its_light() -> None:
+    detectors = [Detector("A", sees="XX", efficiency=0.5, dead_time_ns=10.0), Detector("B", sees="X", share=0.3)]
+    blinking = Blinking(300.0, 100.0)
+    plain = qdot.Experiment(SOURCE, CW(power_uW=50.0))
+    with_them = plain.replace(detectors=detectors, blinking=blinking)
+    own = qdot.simulate_tags(with_them, 1e5, None, rng(35))
+    given = qdot.simulate_tags(plain, 1e5, None, rng(35), detectors, blinking=blinking)
+    assert np.array_equal(own.time_ps, given.time_ps)
+    rates = with_them.count_rates()
+    long = qdot.simulate_tags(with_them, 1e7, None, rng(36))
+    assert abs(sigmas(blocks_of(long.times(1), long.duration_ps), rates["B"].registered_per_s * 1e-9 * 1e7 / 64)) < SIGMAS
+    assert list(qdot.simulate_tags(with_them, 1e5, {3: "pair"}, rng(37), detectors=()).names) == [3]
 
 
 @pytest.mark.parametrize("ending", ["npz", "h5", "csv"])
@@ -239,9 +288,9 @@ def test_a_simulated_record_written_to_a_file_is_read_back(ending, tmp_path) -> 
 @pytest.mark.parametrize(
     ("detectors", "channels", "message"),
     [
-        ([Detector("A"), Detector("B")], None, "the shares of line 'XX' must add up to at most 1, got 'A': 1, 'B': 1; set share"),
-        ([Detector("A"), Detector("A")], None, "simulate_tags detectors must have a name each"),
-        ([], None, "simulate_tags detectors must be a qdot.detection.Detector or several"),
+        ([Detector("A"), Detector("B")], None, "the shares of the detectors must add up to at most 1 for each line, got 2 for line 'XX'"),
+        ([Detector("A"), Detector("A")], None, "must differ from the other detectors, got 'A'"),
+        ([], None, "simulate_tags channels must name at least one channel"),
         (["A"], None, "simulate_tags detectors must be a qdot.detection.Detector or several"),
         ([Detector("A", sees="X")], {"A": "XX"}, "simulate_tags channels['A'] must agree with the detector, which sees 'X', got 'XX'"),
         ([Detector("A")], {"B": "X"}, "simulate_tags channels (a name or number of a detector) must be one of 'A', got 'B'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,9 @@ from qdot.drive import Drive, Pulse
 from qdot.errors import InputError, bad, number, unknown
 from qdot.generator import Timeline, between_jumps
 from qdot.model import Channel, Model
-from qdot.tags.simulation import chain, detecting, trajectory
+from qdot.tags.simulation import detecting
+from qdot.tags.simulation.chain import Chain, chain_of, divided, walked
+from qdot.tags.simulation.trajectory import Trajectory, followed, trajectory_of
 from qdot.tags.stream import CHANNELS, LARGEST_PS, PS_PER_NS, Tags, merged
 
 Label = str | Sequence[str]
@@ -24,6 +27,8 @@ class Experiment(Protocol):
     """What is needed of a qdot.Experiment."""
 
     source: Any
+    detectors: Sequence[Detector]
+    blinking: Blinking | None
 
     @property
     def model(self) -> Model: ...
@@ -37,6 +42,7 @@ class Experiment(Protocol):
     def is_pulsed(self) -> bool: ...
     def collected(self, label: Label, stage: str | None = None) -> dict[Channel, float]: ...
     def steady_vector(self) -> np.ndarray: ...
+    def replace(self, *, detectors: Sequence[Detector]) -> Experiment: ...
 
 
 def simulate_tags(
@@ -56,9 +62,9 @@ def simulate_tags(
     duration_ns: length of the record, which begins at 0. channels: {name or number: label of the light that it sees}; names are numbered from 0 in
     their order. A photon goes to one channel only: light that k channels name goes to each of them with probability 1/k. rng: where all randomness
     comes from; the same state gives the same record.
-    detectors: one or several, in place of ideal channels: detector i, under its own name, is channel i, and shares, efficiencies and everything else
-    are its own. `channels` then says what a detector sees that does not say so itself, by its name or number.
-    blinking: a shutter in front of the source, common to all channels.
+    detectors: one or several, in place of ideal channels (default: those of the experiment; () for ideal channels all the same). Detector i, under
+    its own name, is channel i, and its share, efficiency and everything else are its own; `channels` then says what a detector sees that does not say
+    so itself, by its name or number. blinking: a shutter in front of the source, common to all channels (default: that of the experiment).
     start: "steady" (the steady state; the detectors have been on for a while) or "start" (source and detectors begin at time 0, the source in its
     start state). repeat_ns: every so often the source begins anew in its start state: a single pulse, or a decay, repeated.
     stage: where the light is looked at (default: the last of the collection).
@@ -77,11 +83,13 @@ def simulate_tags(
     elif experiment.is_pulsed and experiment.period_ns is None:
         raise bad("simulate_tags repeat_ns", "be given for a single pulse", "none", "say after how many ns it comes again, or give the drive a period_ns")
     period_ns = experiment.period_ns if repeat_ns is None else repeat_ns
-    numbers, names, chain_of_detectors, sees = _channels(channels, detectors)
-    sent = _sent(experiment, sees, chain_of_detectors, detectors is None, stage)
+    blinking = experiment.blinking if blinking is None else blinking
+    given = experiment.detectors if detectors is None else [detectors] if isinstance(detectors, Detector) else list(detectors)
+    numbers, chain = _detectors(experiment, channels or {}, given) if given else _ideal(channels or {})
+    sent = _sent(experiment, chain, not given, stage)
 
-    earliest, latest = zip(*map(detecting.delays_ns, chain_of_detectors), strict=True)
-    lead_ns = max(0.0, max(latest) + max(map(detecting.memory_ns, chain_of_detectors))) if start == "steady" else 0.0
+    earliest, latest = zip(*map(detecting.delays_ns, chain), strict=True)
+    lead_ns = max(0.0, max(latest) + max(map(detecting.memory_ns, chain))) if start == "steady" else 0.0
     end_ps = duration_ps + math.ceil(max(0.0, -min(earliest)) * PS_PER_NS)
     begin_ps, blocks = _emitted(experiment, sent, lead_ns, end_ps, start, repeat_ns, rng)
     found = list(blocks)
@@ -91,15 +99,15 @@ def simulate_tags(
         times, seen = times[bright], seen[bright]
     about: dict[str, Any] = {
         "period_ps": None if period_ns is None else period_ns * PS_PER_NS,
-        "names": dict(zip(numbers, names, strict=True)),
+        "names": {k: d.name for k, d in zip(numbers, chain, strict=True)},
         "source": f"simulated: {type(experiment.source).__name__}",
     }
-    if all(_is_ideal(d) for d in chain_of_detectors):
+    if all(_is_prompt(d) for d in chain):
         inside = slice(*np.searchsorted(times, (0, duration_ps)))
         return Tags(times[inside], np.array(numbers, dtype=np.int16)[seen[inside]], duration_ps, **about)
-    fires = _fires(experiment, begin_ps, end_ps, period_ns) if any(d.leakage_per_pulse for d in chain_of_detectors) else np.empty(0, np.int64)
+    fires = _fires(experiment, begin_ps, end_ps, period_ns) if any(d.leakage_per_pulse for d in chain) else np.empty(0, np.int64)
     streams = {}
-    for k, d in enumerate(chain_of_detectors):
+    for k, d in enumerate(chain):
         counts = np.concatenate([times[seen == k], detecting.beside(d, begin_ps, end_ps, fires, rng)])
         counts = detecting.registered(d, np.sort(counts, kind="stable"), end_ps, rng)
         tags = detecting.told(d, counts, rng)
@@ -115,59 +123,53 @@ def _check_repeat(experiment: Experiment, repeat_ns: float) -> None:
         raise bad("simulate_tags repeat_ns", f"be at least {over:g} ns, when the last pulse is over", repeat_ns, "wait longer, or shorten the pulse")
 
 
-def _channels(
-    channels: Mapping[str | int, Label] | None, detectors: Detector | Sequence[Detector] | None
-) -> tuple[list[int], list[str], list[Detector], list[Label | None]]:
-    """(numbers, names, detectors, what each sees) of the record's channels."""
-    asked = dict(channels or {})
-    for key in asked:
+def _ideal(channels: Mapping[str | int, Label]) -> tuple[list[int], list[Detector]]:
+    """(numbers, detectors) of ideal channels, named ones numbered from 0."""
+    if not channels:
+        raise bad("simulate_tags channels", "name at least one channel", "none", 'for example {0: "XX", 1: "X"}')
+    for key in channels:
         if isinstance(key, bool) or not isinstance(key, str | int | np.integer):
             raise bad("simulate_tags channels", "be {name or number: label}", f"a key {key!r}")
         if not isinstance(key, str) and not CHANNELS[0] <= key <= CHANNELS[1]:
             raise bad("simulate_tags channels", f"have numbers between {CHANNELS[0]} and {CHANNELS[1]}", key)
-    if detectors is None:
-        if not asked:
-            raise bad("simulate_tags channels", "name at least one channel", "none", 'for example {0: "XX", 1: "X"}')
-        taken = {int(k) for k in asked if not isinstance(k, str)}
-        free = (i for i in range(CHANNELS[1]) if i not in taken)
-        numbers = [next(free) if isinstance(k, str) else int(k) for k in asked]
-        names = [k if isinstance(k, str) else _name(label) for k, label in asked.items()]
-        return numbers, names, [Detector(name=n or "channel") for n in names], list(asked.values())
-    given = [detectors] if isinstance(detectors, Detector) else list(detectors)
-    if not given or not all(isinstance(d, Detector) for d in given):
-        raise bad("simulate_tags detectors", "be a qdot.detection.Detector or several", detectors if not given else "something else")
-    names = [d.name for d in given]
-    if len(set(names)) < len(names):
-        raise bad("simulate_tags detectors", "have a name each", names, "rename one of them")
-    sees: list[Label | None] = [d.sees for d in given]
-    for key, label in asked.items():
+    taken = {int(k) for k in channels if not isinstance(k, str)}
+    free = (i for i in range(CHANNELS[1]) if i not in taken)
+    numbers = [next(free) if isinstance(k, str) else int(k) for k in channels]
+    return numbers, [Detector(k if isinstance(k, str) else _name(label), sees=label) for k, label in channels.items()]
+
+
+def _detectors(experiment: Experiment, channels: Mapping[str | int, Label], given: Sequence[Detector]) -> tuple[list[int], list[Detector]]:
+    """(numbers, detectors), each with what it sees; checked by the experiment."""
+    if not all(isinstance(d, Detector) for d in given):
+        raise bad("simulate_tags detectors", "be a qdot.detection.Detector or several", "something else", 'for example qdot.detection.Detector("A", share=0.5)')
+    found, names = list(given), [d.name for d in given]
+    for key, label in channels.items():
         if (key not in names) if isinstance(key, str) else not 0 <= key < len(given):
             raise unknown("simulate_tags channels (a name or number of a detector)", key, names)
         k = names.index(key) if isinstance(key, str) else int(key)
-        if given[k].sees is not None and _name(given[k].sees) != _name(label):
-            raise bad(f"simulate_tags channels[{key!r}]", f"agree with the detector, which sees {_name(given[k].sees)!r}", repr(label), "leave one of them out")
-        sees[k] = label
-    return list(range(len(given))), names, given, sees
+        sees = given[k].sees
+        if sees is not None and _name(sees) != _name(label):
+            raise bad(f"simulate_tags channels[{key!r}]", f"agree with the detector, which sees {_name(sees)!r}", repr(label), "leave one of them out")
+        found[k] = replace(given[k], sees=label)
+    experiment.replace(detectors=found)
+    return list(range(len(found))), found
 
 
-def _name(label: Any) -> str:
-    return label if isinstance(label, str) else "all" if label is None else " + ".join(map(str, label))
+def _name(label: Label) -> str:
+    return label if isinstance(label, str) else " + ".join(map(str, label))
 
 
-def _sent(experiment: Experiment, sees: Sequence[Label | None], detectors: Sequence[Detector], is_ideal: bool, stage: str | None) -> dict[Channel, np.ndarray]:
+def _sent(experiment: Experiment, detectors: Sequence[Detector], is_ideal: bool, stage: str | None) -> dict[Channel, np.ndarray]:
     """{channel of light: (detectors,) probability that its photon raises a count in each}."""
     if not experiment.model.lines:
         raise bad("simulate_tags", "be asked of a source that emits light", "a model without a jump that has a photon", "name the photon of a jump")
-    collected = [experiment.collected(experiment.model.lines if label is None else label, stage) for label in sees]
+    collected = [experiment.collected(experiment.model.lines if d.sees is None else d.sees, stage) for d in detectors]
     sent = {c: np.zeros(len(detectors)) for one in collected for c in one}
     for c, p in sent.items():
         seers = [k for k, one in enumerate(collected) if c in one]
-        share = np.array([1.0 / len(seers) if is_ideal else detectors[k].share for k in seers])
-        if share.sum() > 1.0 + 1e-9:
-            listed = ", ".join(f"{detectors[k].name!r}: {s:g}" for k, s in zip(seers, share, strict=True))
-            raise bad(f"the shares of line {c.line!r}", "add up to at most 1", listed, "set share of each detector behind a splitter, 0.5 for two equal ones")
-        for k, s in zip(seers, share / max(1.0, share.sum()), strict=True):
-            p[k] = collected[k][c] * s * detectors[k].efficiency
+        shares = np.array([1.0 / len(seers) if is_ideal else detectors[k].share for k in seers])
+        for k, share in zip(seers, shares / max(1.0, shares.sum()), strict=True):  # shares of 0.1 add up to 1 but for round-off
+            p[k] = collected[k][c] * share * detectors[k].efficiency
     return sent
 
 
@@ -179,17 +181,17 @@ def _emitted(
     is_steady = start == "steady" and repeat_ns is None
     x = experiment.steady_vector() if is_steady else timeline.generator.start
     if timeline.generator.picture == "rate":
-        c = chain.chain_of(timeline, sent, period_ns, repeat_ns)
+        c = chain_of(timeline, sent, period_ns, repeat_ns)
         begin = -math.ceil(lead_ns * PS_PER_NS / (c.period_ps + c.period_fraction_ps))
-        return _clock(c, begin), chain.walked(c, x, begin, end_ps, rng)
+        return _clock(c, begin), walked(c, x, begin, end_ps, rng)
     between, jumps = between_jumps(experiment.model, experiment.drives)
     duration_ns = lead_ns + end_ps / PS_PER_NS
-    t = trajectory.trajectory_of(between, jumps, sent, experiment.model.operators().start, duration_ns, period_ns, repeat_ns)
+    t = trajectory_of(between, jumps, sent, experiment.model.operators().start, duration_ns, period_ns, repeat_ns)
     begin = -math.ceil(lead_ns * PS_PER_NS / (t.period_ps + t.period_fraction_ps))
-    return _clock(t, begin), trajectory.followed(t, _density(x), begin, end_ps, rng)
+    return _clock(t, begin), followed(t, _density(x), begin, end_ps, rng)
 
 
-def _clock(c: chain.Chain | trajectory.Trajectory, period: int) -> int:
+def _clock(c: Chain | Trajectory, period: int) -> int:
     return period * c.period_ps + math.floor(period * c.period_fraction_ps)
 
 
@@ -202,7 +204,7 @@ def _density(x: np.ndarray) -> np.ndarray:
     return np.diag(x[:n]) + upper + upper.conj().T
 
 
-def _is_ideal(d: Detector) -> bool:
+def _is_prompt(d: Detector) -> bool:
     return not (d.dark_per_s or d.leakage_per_s or d.leakage_per_pulse or d.dead_time_ns or d.afterpulse_probability or d.jitter_fwhm_ns or d.delay_ns) and (
         d.response is None
     )
@@ -213,7 +215,7 @@ def _fires(experiment: Experiment, begin_ps: int, end_ps: int, period_ns: float 
     starts = [d.start_ns for d in experiment.drives if isinstance(d, Pulse)]
     if not starts or period_ns is None:
         raise InputError("leakage_per_pulse must come with a pulsed drive, got none; use leakage_per_s for a continuous laser")
-    whole, fraction = chain.divided(period_ns)
+    whole, fraction = divided(period_ns)
     periods = np.arange(begin_ps // max(whole, 1) - 1, end_ps // max(whole, 1) + 2)
     fires = periods * whole + np.floor(min(starts) * PS_PER_NS + periods * fraction).astype(np.int64)
     return fires[(fires >= begin_ps) & (fires < end_ps)]
