@@ -32,6 +32,7 @@ X = 0.5
 [compute]
 flux = true
 """
+SINGLE = TRAIN.replace("period_ns = 12.5\n", "").replace("flux = true", "photon_numbers = { max = 2 }")
 HBT = """
 [[detector]]
 name = "A"
@@ -46,7 +47,7 @@ dark_per_s = 1e5
 @pytest.fixture
 def files(tmp_path):
     """Scenario files: a train, the same behind two detectors, and a single pulse."""
-    for name, text in (("train", TRAIN), ("hbt", TRAIN + HBT), ("single", TRAIN.replace("period_ns = 12.5\n", ""))):
+    for name, text in (("train", TRAIN), ("hbt", TRAIN + HBT), ("single", SINGLE)):
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     return tmp_path
 

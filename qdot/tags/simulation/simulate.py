@@ -26,10 +26,12 @@ STARTS = ("steady", "start")
 class Experiment(Protocol):
     """What is needed of a qdot.Experiment."""
 
-    source: Any
-    detectors: Sequence[Detector]
-    blinking: Blinking | None
-
+    @property
+    def source(self) -> Any: ...
+    @property
+    def detectors(self) -> Sequence[Detector]: ...
+    @property
+    def blinking(self) -> Blinking | None: ...
     @property
     def model(self) -> Model: ...
     @property
