@@ -212,7 +212,7 @@ def _pulsed(counted: Counted, period_ps: float, normalise: str | None, given_ns:
         warnings.append(_dead(counted, "peak"))
     known = None if counted.dead_ps else coincidences
     warnings += n.of_levels(levels, known, edge)
-    warnings += n.of_side_peaks(peaks) if name == "side_peaks" else []
+    warnings += [*n.of_overlap(counted.shape, zero, period_ps), *(n.of_side_peaks(peaks) if name == "side_peaks" else [])]
     warnings += [*n.of_baseline(counted, zero, peaks, period_ps), *n.of_bins(counted, zero, period_ps)]
     if counted.shape.width_ps > period_ps / 20 and counted.shape.width_ps > 1:
         warnings.append(f"bins of {counted.shape.width_ps:g} ps do not resolve the borders between peaks: areas are uncertain by what lies there")

@@ -14,7 +14,7 @@ import numpy as np
 from qdot.errors import InputError, bad, unknown
 from qdot.tags import poisson
 from qdot.tags.counted import Counted
-from qdot.tags.shape import Shape, Zero, areas, fastest_ps, modulation, repeats
+from qdot.tags.shape import Shape, Zero, areas, between, fastest_ps, modulation, repeats
 
 Normalisation = Literal["side_peaks", "rates", "long_delay"]
 NORMALISATIONS: tuple[Normalisation, ...] = ("side_peaks", "rates", "long_delay")
@@ -24,6 +24,8 @@ FAR = 0.75
 """Share of the longest delay beyond which a delay is long."""
 RESOLVED = 5.0
 """Bins that the fastest feature should have."""
+FILLED = 0.1
+"""Coincidences between the peaks, over their mean, from which they matter."""
 SEEN = 5.0
 """Standard errors from which a modulation is there."""
 
@@ -219,8 +221,17 @@ def of_side_peaks(peaks: Peaks) -> list[str]:
     near, far = counts[away <= max(1, away.max() // 4)].mean(), counts[away >= FAR * away.max()].mean()
     return [
         f"the side peaks are not equal (chi2 {chi2:.4g} for {free} degrees of freedom; near ones hold {near:.5g}, far ones {far:.5g}): "
-        "g2 has a memory over several periods, and their mean depends on the range; compare with long_delay"
+        "g2 has a memory over several periods, or the peaks overlap, and their mean depends on the range; compare with long_delay"
     ]
+
+
+def of_overlap(shape: Shape, zero: Zero, period_ps: float) -> list[str]:
+    """What lies between the peaks counts into their areas."""
+    share = between(shape, zero.delay_ps, period_ps)
+    if share < FILLED:
+        return []
+    said = f"midway between the peaks the coincidences are still {share:.0%} of their mean"
+    return [f"{said}: peaks that overlap, or a background, count into the areas and draw g2(0) towards 1"]
 
 
 def of_bins(counted: Counted, zero: Zero, period_ps: float | None) -> list[str]:

@@ -82,14 +82,36 @@ def zero_of_pulses(shape: Shape, period_ps: float) -> Zero:
 
     Where no peak stands out by SURE standard errors (uncorrelated light, few counts) it is the one nearest to 0, "assumed".
     """
-    wave, total = modulation(shape, period_ps)
-    offset = float(np.angle(wave)) / (2 * math.pi) * period_ps
-    error = period_ps / (2 * math.pi) / max(abs(wave) / math.sqrt(total / 2), 1.0) if total else period_ps
+    offset, everywhere = _phase(shape, period_ps)
     m, counts = areas(shape, offset, period_ps)
     outlier = _outlier(counts)
-    if outlier is None:
-        return Zero(offset, error, "assumed")
-    return Zero(offset + period_ps * int(m[outlier]), error, "found")
+    place = int(np.argmin(np.abs(offset + period_ps * m))) if outlier is None and m.size else outlier
+    if place is None:
+        return Zero(offset, period_ps, "assumed")
+    zero, around = offset + period_ps * int(m[place]), min(place, m.size - 1 - place)
+    low, high = np.searchsorted(shape.delay_ps, [zero - (around + 0.5) * period_ps, zero + (around + 0.5) * period_ps])
+    near = Shape(shape.delay_ps[low:high], shape.width_ps, shape.counts[low:high], zero, zero)
+    shift, error = 0.0, everywhere
+    if around:  # as many peaks on either side: a period slightly off shifts the comb as a whole, but not these
+        local, larger = _phase(near, period_ps, zero)
+        shift, error = (local, larger) if abs(local) > 3 * math.hypot(larger, everywhere) else (shift, error)
+    return Zero(zero + shift, error, "assumed" if outlier is None else "found")
+
+
+def _phase(shape: Shape, period_ps: float, origin_ps: float = 0.0) -> tuple[float, float]:
+    """(delay of the comb of peaks from the origin, within half a period; its standard error)."""
+    wave, total = modulation(shape, period_ps)
+    wave *= complex(np.exp(-2j * math.pi * origin_ps / period_ps))
+    error = period_ps / (2 * math.pi) / max(abs(wave) / math.sqrt(total / 2), 1.0) if total else period_ps
+    return float(np.angle(wave)) / (2 * math.pi) * period_ps, error
+
+
+def between(shape: Shape, zero_ps: float, period_ps: float) -> float:
+    """Density of coincidences midway between the peaks, a tenth of a period wide, over the mean density."""
+    place = (shape.delay_ps - zero_ps) / period_ps % 1.0
+    inside = np.abs(place - 0.5) < 0.05
+    total = float(shape.counts.mean())
+    return float(shape.counts[inside].mean()) / total if total and inside.any() else 0.0
 
 
 def _outlier(counts: np.ndarray) -> int | None:
