@@ -27,11 +27,13 @@ from qdot.tags.simulation import kernel
 DRAWS = 1 << 16
 """Random numbers drawn at once."""
 NEGLIGIBLE = 1e-17
-"""Coefficients of an envelope this much smaller than its largest are left out, from the highest power on."""
+"""Coefficients of an envelope this much smaller than the largest of all its pieces are left out, from the highest power on."""
 STEPS = 100
 """Most steps of one inversion; halving alone needs 53."""
 CLOSE = 1e-9
 """A step of Newton's, as a fraction of a segment or leaf, whose square is below round-off."""
+PARTS = 8
+"""Parts of a piece of an envelope; more cost memory only."""
 STILL_PS = 1 << 20
 """Length of the period that stands for continuous light."""
 
@@ -42,7 +44,8 @@ class Chain:
 
     group (S,): which set of rates holds; degree (S,): of the envelopes, -1 where rates stand still; begin_ps, length_ps (S,): on the clock, 0 long
     for an instant; scale (S,): what rates are multiplied by, ns or 1 for an instant; envelope, integral (S, T, width): polynomials in the fraction u
-    of a segment, and those of their integrals over u; level (n, S + 1): hazard of each state at the start of each segment; leave (G, n, 1 + T):
+    of a segment, and those of their integrals over u; level (n, S + 1): hazard of each state at the start of each segment;
+    guide (n, 2 S): a segment from which on to look for a fraction of the period's hazard; leave (G, n, 1 + T):
     total rate out of a state, constant and by envelope; first (G n + 1), to, seen (M,), rate (M, 1 + T): the moves;
     start (n,): cumulated probabilities of the start of a shot; resets: every period is a shot of its own.
     """
@@ -55,6 +58,7 @@ class Chain:
     envelope: np.ndarray
     integral: np.ndarray
     level: np.ndarray
+    guide: np.ndarray
     leave: np.ndarray
     first: np.ndarray
     to: np.ndarray
@@ -81,10 +85,10 @@ def chain_of(timeline: Timeline, sent: Mapping[Channel, np.ndarray], period_ns: 
     for g, (_, origin, _, rates) in enumerate(groups):
         np.add.at(leave[g], origin, rates)
     first = np.concatenate([[0], np.cumsum(np.concatenate([np.bincount(m[1], minlength=n) for m in groups]))])
-    segments = [(g, *piece) for g, s in enumerate(stretches) for piece in pieces_of(s, terms)]
-    group = np.array([g for g, *_ in segments])
-    begin, length, scale = np.array([[b, h, c] for _, b, h, c, _ in segments]).T
-    envelope, degree = trimmed(np.array([e for *_, e in segments]))
+    tables = [short(*pieces_of(s, terms)) for s in stretches]
+    group = np.repeat(np.arange(len(tables)), [len(t[0]) for t in tables])
+    begin, length, scale, envelope = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+    envelope, degree = trimmed(envelope)
     integral = envelope / np.arange(1, envelope.shape[2] + 1)
     climbed = scale[:, None] * (leave[group, :, 0] + np.einsum("snt,st->sn", leave[group, :, 1:], integral.sum(axis=2)))
     level = np.concatenate([np.zeros((1, n)), np.cumsum(climbed, axis=0)]).T
@@ -99,6 +103,7 @@ def chain_of(timeline: Timeline, sent: Mapping[Channel, np.ndarray], period_ns: 
         envelope=np.ascontiguousarray(envelope),
         integral=np.ascontiguousarray(integral),
         level=np.ascontiguousarray(level),
+        guide=_guide(level),
         leave=leave,
         first=first.astype(np.int32),
         to=to.astype(np.int32),
@@ -133,24 +138,57 @@ def divided(length_ns: float) -> tuple[int, float]:
     return whole, fraction if abs(fraction) > 1e-12 * max(whole, 1) else 0.0
 
 
-def pieces_of(s: Stretch, terms: int) -> Iterator[tuple[float, float, float, np.ndarray]]:
-    """(begin in ps, length in ps, factor of the rates, (terms, DEGREE + 1) envelopes) of each piece of a stretch."""
+def pieces_of(s: Stretch, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(begin in ps, length in ps, factor of the rates (P,), envelopes (P, terms, DEGREE + 1)) of the pieces of a stretch."""
     if s.pieces_ns is None:
-        length = 0.0 if s.is_instant else s.duration_ns
-        yield s.start_ns * 1000.0, length * 1000.0, 1.0 if s.is_instant else length, np.zeros((terms, DEGREE + 1))
-        return
-    ends = np.cumsum(s.pieces_ns)
-    for p, (length, end) in enumerate(zip(s.pieces_ns, ends, strict=True)):
-        envelope = np.zeros((terms, DEGREE + 1))
-        for t, part in enumerate(s.driven):
-            envelope[t, : part.polynomials.shape[1]] = part.polynomials[p]
-        yield (s.start_ns + float(end - length)) * 1000.0, float(length) * 1000.0, float(length), envelope
+        length = np.array([0.0 if s.is_instant else s.duration_ns])
+        return np.array([1000.0 * s.start_ns]), 1000.0 * length, np.ones(1) if s.is_instant else length, np.zeros((1, terms, DEGREE + 1))
+    envelope = np.zeros((s.pieces_ns.size, terms, DEGREE + 1))
+    for t, driven in enumerate(s.driven):
+        envelope[:, t, : driven.polynomials.shape[1]] = driven.polynomials
+    begin = s.start_ns + np.cumsum(s.pieces_ns) - s.pieces_ns
+    return 1000.0 * begin, 1000.0 * s.pieces_ns, s.pieces_ns, envelope
+
+
+def short(begin: np.ndarray, length: np.ndarray, scale: np.ndarray, envelope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The same pieces; where there is an envelope, cut into PARTS, on which a few powers and a few steps of Newton's are enough."""
+    if not envelope.any():
+        return begin, length, scale, envelope
+    k = np.arange(PARTS)
+    parts = np.stack([part(envelope, i, PARTS) for i in range(PARTS)], axis=1).reshape(-1, *envelope.shape[1:])
+    return (begin[:, None] + k * length[:, None] / PARTS).ravel(), np.repeat(length / PARTS, PARTS), np.repeat(scale / PARTS, PARTS), parts
+
+
+def shifted(polynomials: np.ndarray, v: float) -> np.ndarray:
+    """(..., degree + 1) coefficients of p(v + w) in w, lowest power first.
+
+    >>> shifted(np.array([0.0, 0.0, 1.0]), 1.0)
+    array([1., 2., 1.])
+    """
+    p = polynomials.copy()
+    top = p.shape[-1] - 1
+    for k in range(top):
+        for j in range(top - 1, k - 1, -1):
+            p[..., j] += v * p[..., j + 1]
+    return p
+
+
+def part(polynomials: np.ndarray, k: int, count: int) -> np.ndarray:
+    """(..., degree + 1) the k-th of `count` equal parts of polynomials on [0, 1], in the fraction of the part."""
+    return shifted(polynomials, k / count) * float(count) ** -np.arange(polynomials.shape[-1])
+
+
+def _guide(level: np.ndarray) -> np.ndarray:
+    """(n, 2 S) last segment that begins at or before each of as many equal fractions of the hazard of a period, less one for round-off."""
+    count = 2 * (level.shape[1] - 1)
+    found = [np.searchsorted(row, row[-1] * np.arange(count) / count, side="right") - 2 for row in level]
+    return np.ascontiguousarray(np.clip(found, 0, level.shape[1] - 2), dtype=np.int32)
 
 
 def trimmed(envelope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Envelopes (S, T, width) without powers that add nothing, and the degree (S,) of each segment, -1 where nothing varies."""
+    """Envelopes (S, T, width) without powers that add nothing to their largest value, and the degree (S,) of each segment, -1 where nothing varies."""
     size = np.abs(envelope)
-    felt = (size > NEGLIGIBLE * size.max(axis=2, keepdims=True, initial=0.0)).any(axis=1)
+    felt = (size > NEGLIGIBLE * size.max(axis=(0, 2), keepdims=True, initial=0.0)).any(axis=1)
     degree = np.where(felt.any(axis=1), felt.shape[1] - 1 - np.argmax(felt[:, ::-1], axis=1), -1)
     width = int(degree.max(initial=-1)) + 1
     return envelope[:, :, : max(width, 1)], degree
@@ -306,8 +344,9 @@ class _Tables(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_longlong) for name in ("states", "segments", "terms", "width")),
-        *((name, ctypes.c_void_p) for name in ("group", "degree", "begin_ps", "length_ps", "scale", "envelope", "integral", "level", "leave")),
-        *((name, ctypes.c_void_p) for name in ("first", "to", "seen", "rate", "start")),
+        *((name, ctypes.c_void_p) for name in ("group", "degree", "begin_ps", "length_ps", "scale", "envelope", "integral", "level")),
+        ("guides", ctypes.c_longlong),
+        *((name, ctypes.c_void_p) for name in ("guide", "leave", "first", "to", "seen", "rate", "start")),
         *((name, ctypes.c_longlong) for name in ("resets", "period_ps")),
         ("period_fraction_ps", ctypes.c_double),
     )
@@ -319,7 +358,7 @@ class _CompiledWalk:
     def __init__(self, chain: Chain, library: ctypes.CDLL) -> None:
         self.chain, self.library = chain, library
         sizes = (chain.level.shape[0], chain.level.shape[1] - 1, *chain.envelope.shape[1:])
-        given = [getattr(chain, field[0]) for field in _Tables._fields_[4:]]
+        given = [chain.guide.shape[1] if field[0] == "guides" else getattr(chain, field[0]) for field in _Tables._fields_[4:]]
         self.tables = _Tables(*sizes, *(v.ctypes.data if isinstance(v, np.ndarray) else v for v in given))
         self.e = np.empty(max(1, chain.envelope.shape[1]))
 

@@ -12,7 +12,7 @@ typedef long long whole;
 static const double CLOSE = 1e-9; /* as a fraction of a segment or leaf */
 
 /* Raised with every change of the arguments, so that a library left over from another version is not called. */
-whole events_version(void) { return 1; }
+whole events_version(void) { return 2; }
 
 static double within(double x, double high) { return x < 0.0 ? 0.0 : x > high ? high : x; }
 
@@ -31,6 +31,8 @@ typedef struct {
     const double *begin_ps, *length_ps, *scale;
     const double *envelope, *integral; /* (segments, terms, width) lowest power first */
     const double *level;               /* (states, segments + 1) hazard since the start of the period, at the start of each segment */
+    whole guides;
+    const int *guide;                  /* (states, guides) a segment not behind the one where the hazard is that fraction of the period's */
     const double *leave;               /* (groups, states, 1 + terms) total rate out of a state */
     const int *first;                  /* (groups * states + 1) where the moves out of a state begin */
     const int *to, *seen;              /* of each move: next state, and detector or -1 */
@@ -125,13 +127,9 @@ whole chain_walk(const Chain *c, whole draws, const double *exponential, const d
             target -= skipped * full;
             if (target < 0.0) target = 0.0;
         }
-        whole low = 0, high = c->segments; /* level[low] <= target < level[high] */
-        while (high - low > 1) {
-            const whole middle = (low + high) / 2;
-            if (level[middle] <= target) low = middle;
-            else high = middle;
-        }
-        s = low;
+        const whole mark = (whole)(target / full * (double)c->guides); /* the last segment with level[s] <= target */
+        s = c->guide[state * c->guides + (mark < c->guides ? mark : c->guides - 1)];
+        while (s + 1 < c->segments && level[s + 1] <= target) s++;
         while (s > 0 && !(level[s + 1] > level[s])) s--; /* at a rounded end of the period: the last segment in which anything happens */
         u = inverse(c, s, state, target - level[s], e);
         const whole now = period * c->period_ps + (whole)floor(c->begin_ps[s] + u * c->length_ps[s] + (double)period * c->period_fraction_ps);

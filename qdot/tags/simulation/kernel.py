@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qdot.evolve.kernel import load
 
-VERSION = 1
+VERSION = 2
 """Of the arguments that the library takes; one left over from another version is not called."""
 
 

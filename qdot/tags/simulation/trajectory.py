@@ -25,7 +25,7 @@ from qdot.evolve.reduction import pattern
 from qdot.generator import Stretch, Timeline
 from qdot.model import Channel, JumpOperator
 from qdot.tags.simulation import kernel
-from qdot.tags.simulation.chain import CLOSE, divided, pieces_of, stretches_of, trimmed
+from qdot.tags.simulation.chain import CLOSE, divided, part, pieces_of, shifted, stretches_of, trimmed
 
 DRAWS = 1 << 14
 """Random numbers drawn at once."""
@@ -191,7 +191,7 @@ def _norm(m: np.ndarray) -> float:
 
 def _leaves(s: Stretch, generator: np.ndarray, terms: int) -> Iterator[tuple[int, float, float, float, np.ndarray]]:
     """(depth, begin in ps, and of one leaf: length in ps, factor of the generator, envelopes) of each span of a stretch."""
-    for begin, length, scale, envelope in pieces_of(s, terms):
+    for begin, length, scale, envelope in zip(*pieces_of(s, terms), strict=True):
         heights = np.abs(envelope).sum(axis=1)
         norm = scale * (_norm(generator[0]) + sum(h * _norm(m) for h, m in zip(heights, generator[1:], strict=True)))
         if s.pieces_ns is None:
@@ -200,21 +200,7 @@ def _leaves(s: Stretch, generator: np.ndarray, terms: int) -> Iterator[tuple[int
             continue
         count = max(1, math.ceil(norm / DRIVEN_REACH))
         for k in range(count):
-            yield 0, begin + k * length / count, length / count, scale / count, shifted(envelope, k / count) * count ** -np.arange(float(envelope.shape[1]))
-
-
-def shifted(polynomials: np.ndarray, v: float) -> np.ndarray:
-    """(..., degree + 1) coefficients of p(v + w) in w, lowest power first.
-
-    >>> shifted(np.array([0.0, 0.0, 1.0]), 1.0)
-    array([1., 2., 1.])
-    """
-    p = polynomials.copy()
-    top = p.shape[-1] - 1
-    for k in range(top):
-        for j in range(top - 1, k - 1, -1):
-            p[..., j] += v * p[..., j + 1]
-    return p
+            yield 0, begin + k * length / count, length / count, scale / count, part(envelope, k, count)
 
 
 def expanded(generator: np.ndarray, envelope: np.ndarray, scale: float, x: np.ndarray) -> np.ndarray:
