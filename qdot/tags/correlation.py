@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,8 +135,9 @@ def correlate(
     (default of continuous light) or "long_delay". zero_delay_ns: cable delay; by default found. progress: called with the share that has been read.
     Raises InputError for channels without photons, a period that the data contradict, and a range without what the normalisation needs.
     """
-    counted = _counted(data, channels, bin_ps, range_ns, progress)
-    period_ps = counted.period_ps if period_ns is None else 1000 * number("period_ns", period_ns, 0.0, open_low=True, unit="ns")
+    given_ps = None if period_ns is None else 1000 * number("period_ns", period_ns, 0.0, open_low=True, unit="ns")
+    counted = _counted(data, channels, bin_ps, range_ns, given_ps, progress)
+    period_ps = counted.period_ps
     return _pulsed(counted, period_ps, normalise, zero_delay_ns) if period_ps is not None else _continuous(counted, normalise, zero_delay_ns)
 
 
@@ -160,21 +161,24 @@ def open_data(
     return open_tags(path, sync_period_ps)
 
 
-def _counted(data: Data, channels: Sequence[int] | None, bin_ps: float | None, range_ns: float | None, progress: Progress | None) -> Counted:
+def _counted(
+    data: Data, channels: Sequence[int] | None, bin_ps: float | None, range_ns: float | None, period_ps: float | None, progress: Progress | None
+) -> Counted:
     if isinstance(data, str | Path):
         data = open_data(data)
     if isinstance(data, Histogram | Snapshots):
         if channels is not None:
             raise bad("channels", "be left out for a histogram", list(channels), "its channels were chosen when it was measured")
         histogram, told = (data.histogram(), data.warnings) if isinstance(data, Snapshots) else (data, ())
-        return of_histogram(histogram, bin_ps, range_ns, told)
+        return of_histogram(histogram, bin_ps, range_ns, period_ps, told)
     recording = of_tags(data) if isinstance(data, Tags) else data
     if not isinstance(recording, Recording):
         raise bad("data", "be tags, a histogram or the path of a file", type(data).__name__, "for arrays: qdot.Tags(time_ps, channel, duration_ps)")
     for name, value, example in (("bin_ps", bin_ps, "256"), ("range_ns", range_ns, "500")):
         if value is None:
             raise bad(name, "be given for time tags", "none", f"for example {name}={example}")
-    return count(recording, channels, bin_ps or 0.0, range_ns or 0.0, progress)
+    recording = recording if period_ps is None else replace(recording, period_ps=period_ps)
+    return count(recording, channels, bin_ps or 0.0, range_ns or 0.0, recording.period_ps is not None, progress)
 
 
 def _zero(counted: Counted, given_ns: float | None, period_ps: float | None) -> Zero:
@@ -187,12 +191,12 @@ def _zero(counted: Counted, given_ns: float | None, period_ps: float | None) -> 
         return Zero(delay, 0.0, "given")
     if counted.is_auto:
         return Zero(0.0, 0.0, "exact")
-    shape = counted.shape.coarser(counted.factor) if counted.factor > 1 else counted.shape
+    shape = counted.shape.coarser(counted.factor)
     return zero_of_continuous(shape) if period_ps is None else zero_of_pulses(counted.shape, period_ps)
 
 
 def _pulsed(counted: Counted, period_ps: float, normalise: str | None, given_ns: float | None) -> Correlation:
-    shape = counted.shape.coarser(counted.factor) if counted.factor > 1 else counted.shape
+    shape = counted.shape.coarser(counted.factor)
     if period_ps < 2 * shape.width_ps:
         raise bad("bin_ps", f"be less than half a period of {period_ps / 1000:.6g} ns", f"{shape.width_ps:g}", "give smaller bins")
     warnings = [*n.of_period(shape, period_ps), *counted.warnings]
@@ -226,7 +230,7 @@ def _rows(peaks: n.Peaks) -> list[tuple[int, int, float]]:
 
 
 def _continuous(counted: Counted, normalise: str | None, given_ns: float | None) -> Correlation:
-    shape = counted.shape.coarser(counted.factor) if counted.factor > 1 else counted.shape
+    shape = counted.shape.coarser(counted.factor)
     warnings = list(counted.warnings)
     period = repeats(shape)
     zero = Zero(0.0, 0.0, "assumed") if period is not None and given_ns is None and not counted.is_auto else _zero(counted, given_ns, None)
@@ -238,12 +242,13 @@ def _continuous(counted: Counted, normalise: str | None, given_ns: float | None)
     name = n.chosen_level(levels, normalise, counted, False)
     level = levels[name]
     coincidences, width = counted.shape.within(zero.delay_ps - shape.width_ps / 2, zero.delay_ps + shape.width_ps / 2)
-    if not width:
+    is_inside = width > shape.width_ps / 2
+    if not is_inside and zero.how != "assumed":
         raise bad("zero_delay_ns", "lie inside the range by half a bin", f"{zero.delay_ps / 1000:g} ns", "give a longer range_ns")
-    edge = float(counted.edge(zero.delay_ps)) * width
+    edge = float(counted.edge(zero.delay_ps)) * (width if is_inside else shape.width_ps)
     if counted.dead_ps:
         warnings.append(_dead(counted, "delay"))
-    known = None if counted.dead_ps or period is not None else coincidences
+    known = coincidences if is_inside and not counted.dead_ps and period is None else None
     warnings += n.of_levels(levels, known, edge) if period is None else []
     warnings += n.of_baseline(counted, zero, None, None)
     warnings += n.of_bins(counted, zero, None) if period is None and not counted.dead_ps else []
@@ -276,7 +281,7 @@ def _result(
     from qdot import __version__
 
     fine = counted.shape
-    shape = fine.coarser(counted.factor) if counted.factor > 1 else fine
+    shape = fine.coarser(counted.factor)
     centre = shape.low_ps + shape.width_ps * (np.arange(shape.counts.size) + 0.5)
     found = None if known is None else n.value_of(coincidences, level.value * width, level.error, 2 if counted.is_auto else 1)
     return Correlation(

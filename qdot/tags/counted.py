@@ -17,8 +17,10 @@ from qdot.tags.recording import BLOCK, Ending, Reading, Recording, nothing, tall
 from qdot.tags.shape import Shape
 
 FINE = 2**20
-"""Bins in which coincidences are counted at most where the bins asked for are fewer: finer ones make peak areas exact."""
-MOST = 10**8
+"""Bins in which the coincidences of pulsed light are counted at most where those asked for are fewer: with bins of 1 ps the areas of peaks are exact."""
+PARTS = 16
+"""Parts of a bin in which the coincidences of continuous light are counted: they centre a bin on the zero delay."""
+MOST = 2 * 10**7
 """Bins that a result may have."""
 CLOSEST = 200
 """Smallest distances of successive photons that tell whether a detector was dead in between."""
@@ -68,6 +70,11 @@ def window_of(bin_ps: float, range_ns: float) -> Window:
     if 2 * half > MOST:
         raise bad("bin_ps and range_ns", f"make at most {MOST:.0e} bins", f"{2.0 * half:.2g}", "give larger bins or a shorter range")
     return Window(-half * int(width), int(width), 2 * half)
+
+
+def parts_of(window: Window, most: int) -> int:
+    """Equal parts of whole ps that a bin is cut into, as many as go."""
+    return next(f for f in range(min(window.width_ps, most), 0, -1) if window.width_ps % f == 0)
 
 
 def channels_of(asked: Sequence[int] | None, count: int, found: dict[int, int]) -> tuple[int, ...]:
@@ -120,11 +127,17 @@ def first_block(reading: Reading) -> tuple[Any, dict[int, int], int]:
 
 
 def count(
-    recording: Recording, channels: Sequence[int] | None, bin_ps: float, range_ns: float, progress: Progress | None = None, block: int = BLOCK
+    recording: Recording,
+    channels: Sequence[int] | None,
+    bin_ps: float,
+    range_ns: float,
+    is_pulsed: bool = False,
+    progress: Progress | None = None,
+    block: int = BLOCK,
 ) -> Counted:
     """All pairs of a photon of channels[0] and one of channels[1], by delay (second minus first), in one passage through the recording."""
     window = window_of(bin_ps, range_ns)
-    factor = next(f for f in range(min(window.width_ps, max(1, FINE // window.bins)), 0, -1) if window.width_ps % f == 0)
+    factor = parts_of(window, max(1, FINE // window.bins if is_pulsed else min(PARTS, FINE // window.bins)))
     fine = Window(window.low_ps, window.width_ps // factor, window.bins * factor)
     reading = Reading(recording, block, progress)
     blocks, found, step = first_block(reading)
@@ -148,7 +161,7 @@ def count(
     return Counted(shape, factor, pair, reading.photons, ending.duration_ps, rate, error, dead, recording.period_ps, recording.source, tuple(warnings))
 
 
-def of_histogram(histogram: Histogram, bin_ps: float | None, range_ns: float | None, warnings: tuple[str, ...] = ()) -> Counted:
+def of_histogram(histogram: Histogram, bin_ps: float | None, range_ns: float | None, period_ps: float | None = None, warnings: tuple[str, ...] = ()) -> Counted:
     """The histogram of a card, its bins joined to `bin_ps` and cut to |delay| <= `range_ns` where these are given."""
     own = histogram.bin_width_ns * 1000
     factor = 1 if bin_ps is None else round(number("bin_ps", bin_ps, 0.0, open_low=True, unit="ps") / own)
@@ -163,7 +176,7 @@ def of_histogram(histogram: Histogram, bin_ps: float | None, range_ns: float | N
     if n < 2 * factor:
         raise bad("range_ns", "leave at least two bins", f"{left.size // factor}", "give a longer range or smaller bins")
     shape = Shape(left[:n] + own / 2, own, counts[:n], float(left[0]), float(left[0] + n * own))
-    return Counted(shape, factor, None, {}, None, None, 0.0, 0, None, histogram.source, warnings)
+    return Counted(shape, factor, None, {}, None, None, 0.0, 0, period_ps, histogram.source, warnings)
 
 
 def _closest(known: np.ndarray, times: np.ndarray) -> np.ndarray:

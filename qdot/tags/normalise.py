@@ -22,6 +22,8 @@ APART = 4.0
 """Standard errors from which two numbers are said to differ."""
 FAR = 0.75
 """Share of the longest delay beyond which a delay is long."""
+PARTS = 8
+"""Parts of the long delays whose scatter tells what blinking adds to Poisson errors."""
 RESOLVED = 5.0
 """Bins that the fastest feature should have."""
 FILLED = 0.1
@@ -98,14 +100,20 @@ def bin_levels(counted: Counted, zero: Zero) -> dict[Normalisation, Level]:
 
 
 def _far_bins(counted: Counted, zero: Zero, low: float, high: float) -> Level | None:
-    """Level of the delays between these shares of the longest one, None where they hold too little."""
+    """Level of the delays between these shares of the longest one, None where they hold nothing; its error not below the scatter of its parts."""
     away = np.abs(counted.shape.delay_ps - zero.delay_ps)
     inside = (away >= low * away.max()) & (away <= high * away.max()) & (away > 2 * counted.dead_ps)
     if counted.is_auto:
         inside &= counted.shape.delay_ps > 0
-    total = float(counted.shape.counts[inside].sum())
-    width = float(np.sum(counted.edge(counted.shape.delay_ps[inside]))) * counted.shape.width_ps
-    return Level(total / width, 1 / math.sqrt(total)) if total > 0 else None
+    counts = counted.shape.counts[inside].astype(float)
+    edge = counted.edge(counted.shape.delay_ps[inside])
+    total, width = float(counts.sum()), float(edge.sum()) * counted.shape.width_ps
+    if total <= 0:
+        return None
+    order = np.argsort(away[inside], kind="stable")
+    parts = [counts[p].sum() / edge[p].sum() for p in np.array_split(order, PARTS) if p.size]
+    scatter = float(np.std(parts, ddof=1) / np.mean(parts)) / math.sqrt(len(parts)) if len(parts) > 1 else 0.0
+    return Level(total / width, max(1 / math.sqrt(total), scatter))
 
 
 def _mean(counts: np.ndarray, edge: np.ndarray) -> Level:
@@ -128,7 +136,7 @@ def chosen_level(levels: dict[Normalisation, Level], asked: str | None, counted:
     if name in levels:
         return name
     if name == "side_peaks" and not is_pulsed:
-        period = repeats(counted.shape if counted.factor == 1 else counted.shape.coarser(counted.factor))
+        period = repeats(counted.shape.coarser(counted.factor))
         seen = f"none (the coincidences repeat every {period / 1000:.6g} ns)" if period else "none, and the coincidences do not repeat"
         raise bad("period_ns", "be given for the normalisation by side peaks", seen, "give period_ns, or normalise by rates or long_delay")
     if name == "rates":

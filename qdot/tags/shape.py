@@ -16,6 +16,8 @@ SURE_ANYWHERE = 6.0
 """The same for a feature of continuous light, which is looked for at every delay and on every scale."""
 LINE = 0.05
 """Modulation from which a histogram is said to repeat."""
+ENOUGH = 256
+"""Bins in a period that are enough for the place and the shape of a peak."""
 MANY = 2**20
 """Bins of which a spectrum is taken at most."""
 
@@ -40,6 +42,8 @@ class Shape:
 
     def coarser(self, factor: int) -> Shape:
         """`factor` bins in one, as far as they go."""
+        if factor <= 1:
+            return self
         n = self.counts.size // factor
         counts = self.counts[: n * factor].reshape(n, factor).sum(axis=1)
         delay = self.delay_ps[0] + self.width_ps * ((factor - 1) / 2 + factor * np.arange(n))
@@ -82,15 +86,16 @@ def zero_of_pulses(shape: Shape, period_ps: float) -> Zero:
 
     Where no peak stands out by SURE standard errors (uncorrelated light, few counts) it is the one nearest to 0, "assumed".
     """
-    offset, everywhere = _phase(shape, period_ps)
+    comb = shape.coarser(int(period_ps / shape.width_ps / ENOUGH))
+    offset, everywhere = _phase(comb, period_ps)
     m, counts = areas(shape, offset, period_ps)
     outlier = _outlier(counts)
     place = int(np.argmin(np.abs(offset + period_ps * m))) if outlier is None and m.size else outlier
     if place is None:
         return Zero(offset, period_ps, "assumed")
     zero, around = offset + period_ps * int(m[place]), min(place, m.size - 1 - place)
-    low, high = np.searchsorted(shape.delay_ps, [zero - (around + 0.5) * period_ps, zero + (around + 0.5) * period_ps])
-    near = Shape(shape.delay_ps[low:high], shape.width_ps, shape.counts[low:high], zero, zero)
+    low, high = np.searchsorted(comb.delay_ps, [zero - (around + 0.5) * period_ps, zero + (around + 0.5) * period_ps])
+    near = Shape(comb.delay_ps[low:high], comb.width_ps, comb.counts[low:high], zero, zero)
     shift, error = 0.0, everywhere
     if around:  # as many peaks on either side: a period slightly off shifts the comb as a whole, but not these
         local, larger = _phase(near, period_ps, zero)
@@ -232,7 +237,8 @@ def fastest_ps(shape: Shape, zero_ps: float, period_ps: float | None) -> float |
     Pulsed: of the peaks, laid over each other. Continuous: of the dip or peak at the zero delay. A feature narrower than a bin looks as wide as half of it.
     """
     if period_ps is not None:
-        parts = max(4, min(1024, math.floor(period_ps / shape.width_ps)))
+        shape = shape.coarser(int(period_ps / shape.width_ps / ENOUGH))
+        parts = max(4, math.floor(period_ps / shape.width_ps))
         place = ((shape.delay_ps - zero_ps) / period_ps + 0.5) % 1.0
         folded = np.bincount((place * parts).astype(int) % parts, weights=shape.counts, minlength=parts)
         floor, top = float(np.sort(folded)[: parts // 4].mean()), float(folded.max())

@@ -54,11 +54,9 @@ class Tags:
         low, high = (channel.min(), channel.max()) if channel.size else (0, 0)
         if low < CHANNELS[0] or high > CHANNELS[1]:
             raise bad("Tags.channel", f"lie between {CHANNELS[0]} and {CHANNELS[1]}", low if low < CHANNELS[0] else high, "number the channels from 0")
-        start = int(number("Tags.start_ps", self.start_ps, -LARGEST_PS, LARGEST_PS, unit="ps"))
-        duration = number("Tags.duration_ps", self.duration_ps, 0.0, 2 * LARGEST_PS, open_low=True, unit="ps")
-        duration = self.duration_ps if isinstance(self.duration_ps, int) else round(duration)
-        if duration < 1:
-            raise bad("Tags.duration_ps", "be at least 1 ps", self.duration_ps, "give the length of the acquisition in ps")
+        number("Tags.start_ps", self.start_ps, -LARGEST_PS, LARGEST_PS, unit="ps")
+        number("Tags.duration_ps", self.duration_ps, 1, 2 * LARGEST_PS, unit="ps")
+        start, duration = (int(np.rint(x)) if isinstance(x, float) else int(x) for x in (self.start_ps, self.duration_ps))
         backwards = np.flatnonzero(time[1:] < time[:-1])
         if backwards.size:
             i = int(backwards[0])
@@ -71,7 +69,7 @@ class Tags:
             object.__setattr__(self, "period_ps", number("Tags.period_ps", self.period_ps, 0.0, open_low=True, unit="ps"))
         object.__setattr__(self, "time_ps", time)
         object.__setattr__(self, "channel", channel.astype(np.int16, copy=False))
-        object.__setattr__(self, "duration_ps", int(duration))
+        object.__setattr__(self, "duration_ps", duration)
         object.__setattr__(self, "start_ps", start)
         object.__setattr__(self, "names", {int(c): str(n) for c, n in sorted(self.names.items())})
         object.__setattr__(self, "warnings", tuple(self.warnings))

@@ -121,16 +121,17 @@ def _parsed(columns: Columns, lines: list[str], before: int) -> tuple[np.ndarray
     """(times in ps, channels, True if fractions of a ps were rounded) of some lines; before: number of the line ahead of them."""
     kept = [columns.time] if columns.channel is None else [columns.time, columns.channel]
     mark = next((m for m in (",", ";") if m in lines[0]), None)
-    with contextlib.suppress(ValueError, OverflowError, Warning), warnings.catch_warnings():
+    with contextlib.suppress(ValueError, Warning), warnings.catch_warnings():
         warnings.simplefilter("error")  # a whole number written as 12.0 would go through a double
         table = np.loadtxt(lines, np.int64 if columns.unit_ps == 1 else float, delimiter=mark, usecols=kept, ndmin=2)
+        numbers = np.zeros(len(table), np.int64) if columns.channel is None else channels_of(columns.path, table[:, 1])
+        if columns.unit_ps == 1:
+            return table[:, 0], numbers, False
         ps = table[:, 0] * columns.unit_ps
         largest = float(np.abs(ps).max(initial=0))
-        if np.all(np.isfinite(table)) and largest < (LARGEST_PS if columns.unit_ps == 1 else EXACT):
-            numbers = np.zeros(len(table), np.int64) if columns.channel is None else table[:, 1]
-            if np.all(numbers == np.rint(numbers)):
-                off = float(np.abs(ps - np.rint(ps)).max(initial=0))
-                return np.rint(ps).astype(np.int64), channels_of(columns.path, numbers), off > 1e-6 + 1e-15 * largest
+        if largest < EXACT:  # false of nan
+            off = float(np.abs(ps - np.rint(ps)).max(initial=0))
+            return np.rint(ps).astype(np.int64), numbers, off > 1e-6 + 1e-15 * largest
     return _slowly(columns, lines, before)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from qdot.errors import bad, number, unknown
 from qdot.tags.correlation import Correlation, correlate
-from qdot.tags.counted import Progress, channels_of, check_channels, check_range, first_block, window_of
+from qdot.tags.counted import Progress, channels_of, check_channels, check_range, first_block, parts_of, window_of
 from qdot.tags.files import open_tags
 from qdot.tags.normalise import Level, differ, value_of
 from qdot.tags.pairs import Window, add_triples, carried
@@ -185,7 +185,7 @@ class _AtZero:
 
 
 def _count(recording: Recording, channels: Sequence[int] | None, window: Window, progress: Progress | None) -> _Found:
-    factor = next(f for f in range(min(window.width_ps, max(1, FINE // window.bins)), 0, -1) if window.width_ps % f == 0)
+    factor = parts_of(window, max(1, FINE // window.bins))
     fine = Window(window.low_ps, window.width_ps // factor, window.bins * factor)
     reading = Reading(recording, BLOCK, progress)
     blocks, seen, _ = first_block(reading)
