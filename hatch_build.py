@@ -24,7 +24,7 @@ try:
 except ImportError:  # run by hand, or by the tests
     BuildHookInterface = object
 
-KERNELS = (Path("qdot", "evolve", "taylor.c"), Path("qdot", "tags", "pairs.c"))
+KERNELS = (Path("qdot", "evolve", "taylor.c"), Path("qdot", "tags", "pairs.c"), Path("qdot", "tags", "simulation", "events.c"))
 """The sources; `taylor.c` becomes `_taylor.so` in the same folder."""
 ENDING = ".dll" if sys.platform == "win32" else ".so"
 FLAGS = ("-O3", "-fPIC", "-shared", "-std=c99", "-ffp-contract=off")

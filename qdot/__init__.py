@@ -45,6 +45,7 @@ __all__ = [
     "read_tags",
     "save_tags",
     "sensitivities",
+    "simulate_tags",
     "sweep",
 ]
 
@@ -76,6 +77,10 @@ def __getattr__(name: str) -> Any:
         from qdot import data
 
         return getattr(data, name)
+    if name == "simulate_tags":
+        from qdot.tags import simulation
+
+        return simulation.simulate_tags
     if name in ("Tags", "read_tags", "open_tags", "save_tags", "read_card", "correlate", "correlate3", "Correlation"):
         from qdot import tags
 

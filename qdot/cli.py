@@ -391,6 +391,49 @@ def _correlate(
     _print(_as_json(found.as_dict()) if as_json else str(found))
 
 
+@app.command("simulate")
+def _simulate(
+    file: Annotated[Path, typer.Argument(metavar="SCENARIO.toml", help="The scenario; its detectors record the tags.", show_default=False)],
+    duration_ms: Annotated[float, typer.Option("--duration-ms", metavar="T", help="Length of the record in ms.", show_default=False)],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random numbers: one seed, one record.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the tags: .npz, .h5 or .csv.", show_default=False)],
+    channel: Annotated[
+        list[str] | None,
+        typer.Option("--channel", metavar="NAME=LABEL", help="What a channel sees (XX+X: the sum); a detector, or else an ideal channel.", show_default=False),
+    ] = None,
+    repeat_ns: Annotated[
+        float | None, typer.Option("--repeat-ns", metavar="T", help="Begin anew in the start state every T ns: a single pulse, repeated.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate time tags of a scenario and write them to a file; without detectors and --channel, one ideal channel for each line."""
+    import numpy as np
+
+    from qdot import scenario, tags
+    from qdot.tags.files import WRITERS
+    from qdot.tags.simulation import simulate_tags
+
+    if seed < 0:
+        raise bad("--seed", "be a whole number >= 0", seed)
+    if out.suffix not in WRITERS:
+        raise bad("--out", f"end in {', '.join(WRITERS)}", repr(out.name), "the ending chooses the format")
+    experiment = scenario.load(file).experiment()
+    channels: dict[str | int, Any] = {}
+    for text in channel or []:
+        name, given, label = text.partition("=")
+        if not given or not name or not label:
+            raise bad("--channel", "be NAME=LABEL", repr(text), "for example --channel A=X")
+        channels[int(name) if name.isdecimal() else name] = label.split("+") if "+" in label else label
+    if not channels and not experiment.detectors:
+        channels = {line: line for line in experiment.model.lines}
+    with _busy(f"simulating {duration_ms:g} ms"):
+        record = simulate_tags(experiment, 1e6 * duration_ms, channels, np.random.default_rng(seed), repeat_ns=repeat_ns)
+        tags.save_tags(record, out)
+    about = {"file": str(out), "duration_s": record.duration_s, "period_ps": record.period_ps, "seed": seed}
+    photons = [{"channel": c, "name": record.names[c], "photons": n, "per_s": n / record.duration_s} for c, n in record.counts.items()]
+    _print(_as_json({**about, "channels": photons}) if as_json else f"{record}\nwritten to {out}")
+
+
 @contextmanager
 def _share_bar(what: str) -> Iterator[Callable[[float], object]]:
     """A bar on standard error, moved by the function that it gives; silent where that is not a terminal."""

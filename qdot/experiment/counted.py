@@ -272,6 +272,28 @@ class Counted:
             self.model.lines_of(label, argument)
         return found
 
+    def collected(self, label: Label, stage: str | None = None) -> dict[Channel, float]:
+        """{channel of light: probability that its photon reaches a stage (default: the last)}, of the channels behind a label."""
+        return self._light(label, stage)
+
+    def steady_vector(self) -> np.ndarray:
+        """(d,) x of the generator in the steady state: of continuous light, or at the start of a period of a train."""
+        x = np.zeros(self.timeline.generator.dimension)
+        if not self.is_pulsed:
+            steady = self._steady("given")
+            x[steady.keep] = steady.state[0]
+            return x
+        if self.period_ns is None:
+            raise bad("the steady state", "be asked of a train or of continuous light", "a single pulse", "give the drive a period_ns")
+        try:
+            train = self._pulsed("given")
+        except NotUnique as e:
+            raise self._not_unique(e) from None
+        except TooManySteps:
+            raise self._too_many_steps() from None
+        x[train.keep] = train.state
+        return x
+
     # ------------------------------------------------------------------------------------------------------------ errors
 
     @cached_property

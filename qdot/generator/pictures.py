@@ -91,7 +91,7 @@ def classical_moves(model: Model) -> Moves | None:
         if rates.size > 1 and (np.unique(to).size < to.size or np.unique(start).size < start.size):
             return None
         channel = Channel(j.photon, j.polarisation) if j.photon is not None else None
-        moves = to != start
+        moves = np.full(to.size, True) if channel is not None else to != start  # light may leave the state as it is
         found.setdefault((j.drive, channel), []).append(np.array([to[moves], start[moves], rates[moves]]))
     return {key: np.concatenate(parts, axis=1) for key, parts in found.items()}
 
@@ -121,7 +121,7 @@ def from_moves(model: Model, moves: Moves) -> Generator:
         row = np.diag(model.start).real.copy()
     level_of = np.repeat(np.arange(len(model.levels)), n // len(model.levels))
     trace, top = np.ones(n), np.zeros(n, dtype=bool)
-    return Generator("rate", model, filed.silent, filed.driven, filed.jumps, filed.driven_jumps, trace, row, _level_rows(level_of, n), top)
+    return Generator("rate", model, filed.silent, filed.driven, filed.jumps, filed.driven_jumps, trace, row, level_rows(level_of, n), top)
 
 
 def lindblad(model: Model, ops: Operators | None = None, frame_per_ns: Sequence[float] = ()) -> Generator:
@@ -163,7 +163,7 @@ def lindblad(model: Model, ops: Operators | None = None, frame_per_ns: Sequence[
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
-    levels[:, :n] = _level_rows(ops.level_of, n)
+    levels[:, :n] = level_rows(ops.level_of, n)
     top = np.zeros(n * n, dtype=bool)
     top[:n] = ops.top_fock
     upper = ops.start[np.triu_indices(n, 1)]
@@ -200,7 +200,8 @@ class _Filed:
             self.driven_jumps[where] = self.driven_jumps[where] + arrive if where in self.driven_jumps else arrive
 
 
-def _level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
+def level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
+    """(levels, n) rows of populations, from the level (n,) of each state."""
     rows = np.zeros((int(level_of.max()) + 1, n))
     rows[level_of, np.arange(n)] = 1.0
     return rows

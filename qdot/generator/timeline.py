@@ -209,9 +209,8 @@ def under(
     period, pulses faster than the model's time resolution, and continuous detunings without a common frame.
     """
     _match(model, drives)
-    steady = [d for d in drives if isinstance(d, CW)]
     pulses = [d for d in drives if isinstance(d, Pulse)]
-    period = _period(pulses)
+    _period(pulses)
     for p in pulses:
         if 0 < model.time_resolution_ns >= _fwhm(p):
             raise bad(
@@ -229,10 +228,17 @@ def under(
         generator = from_moves(model, moves)
     else:
         generator = lindblad(model, *in_frame(analysed(model.operators(), analysis or {}), drives))
+    return bound(generator, model, drives, like)
+
+
+def bound(generator: Generator, model: Model, drives: Sequence[Drive], like: Sequence[int] | None = None) -> Timeline:
+    """A generator under drives that suit it."""
+    pulses = [d for d in drives if isinstance(d, Pulse)]
     static, jumps = generator.silent, dict(generator.jumps)
-    for d in steady:
-        static, jumps = _add_steady(generator, d, static, jumps)
-    return _timeline(generator, model, pulses, static, jumps, period, like)
+    for d in drives:
+        if isinstance(d, CW):
+            static, jumps = _add_steady(generator, d, static, jumps)
+    return _timeline(generator, model, pulses, static, jumps, _period(pulses), like)
 
 
 def _fwhm(p: Pulse) -> float:

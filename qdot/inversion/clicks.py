@@ -17,10 +17,13 @@ import numpy as np
 
 from qdot.detection import Detector, background_means, replaced, response_matrix
 from qdot.errors import bad, number, unknown
-from qdot.inversion.estimates import LIMIT, Estimate, Inversion, Limit
+from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit
 from qdot.inversion.figures import Ratio, ratios
 from qdot.inversion.simplex import Mixture
 
+Spread = tuple[float | None, float | None, tuple[float | None, float | None], Limit | None]
+UNKNOWN: Spread = (None, None, (None, None), None)
+"""The errors of a figure about which nothing is said."""
 ONE_SIGMA = 1.0
 """Rise of the deviance at the ends of the 68.3 % interval."""
 BLIND = 1e-9
@@ -123,6 +126,7 @@ def from_clicks(
     stage: str = "emission",
     draws: int = 0,
     rng: np.random.Generator | None = None,
+    intervals: bool = True,
 ) -> Inversion:
     """Photon numbers and pair figures at a stage from how often each click pattern was seen.
 
@@ -131,7 +135,7 @@ def from_clicks(
     detectors: all see the same light. efficiency: transmission from `stage` to the splitter, (value, standard error). period_ns or window_ns: for how
     long background counts per pulse. top: largest photon number (default: as many as the detectors can tell apart). calibrations: standard
     errors of the detectors' numbers, {"A.efficiency": 0.01, ...}. draws, rng: intervals from that many simulated measurements (parametric
-    bootstrap) instead of profiles. Raises InputError for counts that the detectors cannot have given.
+    bootstrap) instead of profiles; intervals: False for best values only. Raises InputError for counts that the detectors cannot have given.
     """
     eta, eta_error = efficiency if isinstance(efficiency, tuple) else (efficiency, 0.0)
     eta = number("efficiency", eta, low=0.0, high=1.0, open_low=True)
@@ -148,21 +152,18 @@ def from_clicks(
     fit, figures = setting.likelihood(detectors, eta, top), ratios(top)
     best = {name: f(fit.best) for name, f in figures.items()}
     moved = {name: setting.moved(detectors, eta, name, error, top) for name, error in errors.items()}
-    cut = _truncation(setting.likelihood(detectors, eta, top + 1), figures, ratios(top + 1), best)
+    cut = _truncation(setting.likelihood(detectors, eta, top + 1), figures, ratios(top + 1), best) if intervals else dict.fromkeys(figures)
     guesses = _guesses(fit, figures)
     spread = _drawn(fit, figures, draws, rng) if rng is not None and draws else None
     estimates = {}
     for name, figure in figures.items():
         shifts = {c: (figure(up) - figure(down)) / 2.0 for c, (up, down) in moved.items()}
-        if spread is None:
-            minus, plus, limit = _interval(fit, figure, guesses[name])
-        else:
-            minus, plus, limit = _from_spread(spread[name], best[name])
-        estimates[name] = Estimate(best[name], minus, plus, limit, shifts, cut[name])
+        errors_of = UNKNOWN if not intervals else _profiled(fit, figure, guesses[name]) if spread is None else _from_spread(spread[name], best[name], figure)
+        estimates[name] = Estimate(best[name], *errors_of, shifts, cut[name])
     columns = fit.mixture.columns
     dof = int(np.count_nonzero(columns.max(axis=1) > 0.0)) - int(np.linalg.matrix_rank(columns, BLIND))
     method = f"maximum likelihood over P(0) .. P({top}) >= 0, " + ("profile intervals" if spread is None else f"intervals from {draws} simulated measurements")
-    return Inversion(estimates, stage, method, tuple(_warnings(fit, estimates, dof)), fit.least, dof)
+    return Inversion(estimates, stage, method, tuple(_warnings(fit, estimates, dof) if intervals else ()), fit.least, dof)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,22 +238,26 @@ def _guesses(fit: Likelihood, figures: Mapping[str, Ratio]) -> dict[str, float]:
     return found
 
 
-def _interval(fit: Likelihood, figure: Ratio, guess: float) -> tuple[float | None, float | None, Limit | None]:
-    """(minus, plus, limit) of the profile likelihood."""
+def _profiled(fit: Likelihood, figure: Ratio, guess: float) -> Spread:
+    """(minus, plus, 95 % interval, limit) of the profile likelihood."""
     value = figure(fit.best)
     if not math.isfinite(value):
-        return None, None, None
+        return UNKNOWN
     if figure.is_fixed:
-        return 0.0, 0.0, None
-    low, high = fit.end(figure, -1, ONE_SIGMA, guess), fit.end(figure, 1, ONE_SIGMA, guess)
+        return 0.0, 0.0, (value, value), None
+    ends = []
+    for direction in (-1, 1):
+        near = fit.end(figure, direction, ONE_SIGMA, guess)
+        ends.append((near, None if near is None else fit.end(figure, direction, TWO_SIDED, abs(near - value))))
+    (low, low_95), (high, high_95) = ends
     limit = None
     if low is None and high is not None:
-        up = fit.end(figure, 1, LIMIT, guess)
+        up = fit.end(figure, 1, LIMIT, high - value)
         limit = None if up is None else Limit("upper", up)
     elif high is None and low is not None:
-        down = fit.end(figure, -1, LIMIT, guess)
+        down = fit.end(figure, -1, LIMIT, value - low)
         limit = None if down is None else Limit("lower", down)
-    return None if low is None else value - low, None if high is None else high - value, limit
+    return None if low is None else value - low, None if high is None else high - value, (low_95, high_95), limit
 
 
 def _drawn(fit: Likelihood, figures: Mapping[str, Ratio], draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -263,12 +268,16 @@ def _drawn(fit: Likelihood, figures: Mapping[str, Ratio], draws: int, rng: np.ra
     return {name: np.array([f(p) for p in found]) for name, f in figures.items()}
 
 
-def _from_spread(sample: np.ndarray, value: float) -> tuple[float | None, float | None, Limit | None]:
-    """(minus, plus, limit) from simulated measurements; a limit where they pile up at 0."""
-    low, high, up = (float(q) for q in np.nanquantile(sample, [0.158655, 0.841345, 0.95]))
-    if low <= EDGE:
-        return None, max(high - value, 0.0), Limit("upper", max(up, value))
-    return max(value - low, 0.0), max(high - value, 0.0), None
+def _from_spread(sample: np.ndarray, value: float, figure: Ratio) -> Spread:
+    """(minus, plus, 95 % interval, limit) from simulated measurements; open on a side where they pile up at the end of the figure's range."""
+    if figure.is_fixed or not math.isfinite(value):
+        return (0.0, 0.0, (value, value), None) if figure.is_fixed else UNKNOWN
+    low, high, low_95, high_95, up, down = (float(q) for q in np.nanquantile(sample, [0.158655, 0.841345, 0.025, 0.975, 0.95, 0.05]))
+    edge = EDGE * (figure.high - figure.low if math.isfinite(figure.high) else 1.0 + abs(value))
+    opens_low, opens_high = low <= figure.low + edge, high >= figure.high - edge
+    interval = None if low_95 <= figure.low + edge else min(low_95, value), None if high_95 >= figure.high - edge else max(high_95, value)
+    limit = Limit("upper", max(up, value)) if opens_low and not opens_high else Limit("lower", min(down, value)) if opens_high and not opens_low else None
+    return None if opens_low else max(value - low, 0.0), None if opens_high else max(high - value, 0.0), interval, limit
 
 
 def _truncation(

@@ -18,6 +18,8 @@ from qdot.errors import bad, unknown
 CONFIDENCE = 0.95
 LIMIT = 2.705543454095404
 """Rise of the deviance at a one-sided limit of 95 %: the square of the normal distribution's 95 % quantile."""
+TWO_SIDED = 3.841458820694124
+"""The same at the ends of a two-sided interval of 95 %."""
 
 
 class Limit(NamedTuple):
@@ -34,6 +36,7 @@ class Limit(NamedTuple):
 class Estimate(NamedTuple):
     """One figure: best value, distances to the ends of its 68.3 % statistical interval (None on a side that the data leave open), limit.
 
+    interval_95: ends of the 95 % statistical interval, None where open; limit: one-sided, at 95 %, where a side of the 68.3 % interval is open.
     shifts: {calibration: change of the value when that calibration is one standard error higher}. truncation: (lowest, highest) change of the value by
     photon numbers that were left out, None where nothing bounds it.
     """
@@ -41,6 +44,7 @@ class Estimate(NamedTuple):
     value: float
     minus: float | None
     plus: float | None
+    interval_95: tuple[float | None, float | None]
     limit: Limit | None
     shifts: Mapping[str, float]
     truncation: tuple[float, float] | None
@@ -66,6 +70,7 @@ class Estimate(NamedTuple):
             "value": _plain(self.value),
             "minus": self.minus,
             "plus": self.plus,
+            "interval_95": list(self.interval_95),
             "limit": None if self.limit is None else dict(self.limit._asdict()),
             "calibration": _plain(self.calibration),
             "shifts": {k: _plain(v) for k, v in self.shifts.items()},

@@ -12,13 +12,15 @@ import math
 import numpy as np
 
 from qdot.errors import bad, number
-from qdot.inversion.estimates import LIMIT, Estimate, Inversion, Limit
+from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit
 from qdot.inversion.figures import ratios
 
 Measured = float | tuple[float, float]
 """A value, or (value, standard error)."""
 NOISE = 1e-9
 """Relative derivatives below this are differences of rounding."""
+TWO = math.sqrt(TWO_SIDED)
+"""Standard errors to the ends of a 95 % interval."""
 INCONSISTENT = 3.0
 """Standard errors below 0 from which a probability is reported as impossible."""
 
@@ -48,6 +50,7 @@ def from_moments(
     top = 2 if g3_zero is None else 3
     given = np.array([m, g2, g3, eta])
     errors = np.array([m_error, g2_error, g3_error, eta_error])
+    known = ratios(top)
     best = _figures(given, top)
     slopes = _slopes(given, top)
     low, high = _truncation(given, g3_zero is not None)
@@ -56,21 +59,39 @@ def from_moments(
     figures = {}
     for name, value in best.items():
         sigma = math.sqrt(sum((slopes[name][i] * errors[i]) ** 2 for i in range(3)))
-        minus, plus = (sigma, sigma) if samples is None else _quantiles(samples[name], value)
+        minus, plus, low_95, high_95 = (sigma, sigma, value - TWO * sigma, value + TWO * sigma) if samples is None else _quantiles(samples[name], value)
+        figure, far = known[name], math.sqrt(LIMIT) * sigma
+        for beyond in (figure.low - value, value - figure.high):
+            if beyond > INCONSISTENT * sigma:
+                by = f"{beyond / sigma:.1f} standard errors" if sigma > 0.0 else f"{beyond:.2g}"
+                warnings.append(f"{name} = {value:.4g} is {by} outside {figure.low:g} .. {figure.high:g}: the moments do not fit together")
+        # a bound inside the interval makes it one-sided; the limit is measured from what is possible
         limit = None
-        if name.startswith("P(") or name in ("pair_efficiency", "g3_zero"):
-            if value < -INCONSISTENT * sigma:
-                far = f"{-value / sigma:.1f} standard errors" if sigma > 0.0 else f"{-value:.2g}"
-                warnings.append(f"{name} = {value:.3g} is {far} below 0: the moments do not fit together")
-            if value - sigma < 0.0:  # the bound is inside the interval, so the data give a limit
-                limit = Limit("upper", value + math.sqrt(LIMIT) * sigma if value >= 0.0 else value + math.sqrt(value * value + LIMIT * sigma * sigma))
+        if sigma > 0.0 and value - minus < figure.low:
+            limit = Limit("upper", figure.low + _limit(value - figure.low, far))
+        elif sigma > 0.0 and value + plus > figure.high:
+            limit = Limit("lower", figure.high - _limit(figure.high - value, far))
+        ends = (None if low_95 < figure.low else low_95, None if high_95 > figure.high else high_95)
         shifts = {"efficiency": slopes[name][3] * eta_error} if eta_error > 0.0 else {}
         cut = None if name not in low else (low[name] - value, high[name] - value)
-        figures[name] = Estimate(value, None if limit else minus, plus, limit, shifts, cut)
+        figures[name] = Estimate(
+            value,
+            None if limit and limit.side == "upper" else minus,
+            None if limit and limit.side == "lower" else plus,
+            ends,
+            limit,
+            shifts,
+            cut,
+        )
     method = "moments of the counts, errors " + ("to first order" if samples is None else f"from {draws} random moments")
     if samples is None and (m_error > 0.1 * m or eta_error > 0.1 * eta):
         warnings.append("the mean or the efficiency is known to more than 10 %: first-order errors are rough, give draws and rng")
     return Inversion(figures, stage, method, tuple(dict.fromkeys(warnings)))
+
+
+def _limit(distance: float, far: float) -> float:
+    """Distance of a one-sided limit from a bound at which the deviance is `distance` away from its least value, or `-distance` beyond the bound."""
+    return distance + far if distance >= 0.0 else distance + math.sqrt(distance * distance + far * far)
 
 
 def _measured(name: str, given: object, open_low: bool = False, high: float = math.inf) -> tuple[float, float]:
@@ -117,9 +138,10 @@ def _drawn(given: np.ndarray, errors: np.ndarray, top: int, draws: int, rng: np.
     return {name: np.array([f[name] for f in found]) for name in found[0]}
 
 
-def _quantiles(sample: np.ndarray, value: float) -> tuple[float, float]:
-    low, high = np.quantile(sample, [0.158655, 0.841345])
-    return max(value - float(low), 0.0), max(float(high) - value, 0.0)
+def _quantiles(sample: np.ndarray, value: float) -> tuple[float, float, float, float]:
+    """Distances to the ends of the 68.3 % interval, and the ends of the 95 % one."""
+    low, high, low_95, high_95 = (float(q) for q in np.quantile(sample, [0.158655, 0.841345, 0.025, 0.975]))
+    return max(value - low, 0.0), max(high - value, 0.0), low_95, high_95
 
 
 def _truncation(given: np.ndarray, knows_g3: bool) -> tuple[dict[str, float], dict[str, float]]:
