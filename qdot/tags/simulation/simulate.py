@@ -14,6 +14,7 @@ from qdot.drive import Drive, Pulse
 from qdot.errors import InputError, bad, number, unknown
 from qdot.generator import Timeline, between_jumps
 from qdot.model import Channel, Model
+from qdot.polarisation import Polarisation
 from qdot.tags.simulation import detecting
 from qdot.tags.simulation.chain import Chain, chain_of, divided, walked
 from qdot.tags.simulation.trajectory import Trajectory, followed, trajectory_of
@@ -36,6 +37,8 @@ class Experiment(Protocol):
     def model(self) -> Model: ...
     @property
     def drives(self) -> tuple[Drive, ...]: ...
+    @property
+    def analysis(self) -> Mapping[str, Polarisation]: ...
     @property
     def timeline(self) -> Timeline: ...
     @property
