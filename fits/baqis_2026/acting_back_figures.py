@@ -76,7 +76,7 @@ def times(
     for (name, y), colour, dash in zip(quotients.items(), (BLUE, BLUE, BLUE, RED, GREEN), (*BEHIND, "-", "-."), strict=True):
         quotient.plot(ratio, y, color=colour, ls=dash, label=name)
     quotient.plot(star[0], star[1], "k*", ms=9)
-    quotient.set(ylabel="one mode over separate modes", ylim=(0.3, 1.04), title="speed-up")
+    quotient.set(ylabel="ratio", ylim=(0.3, 1.04), title="speed-up: one mode over separate modes")
     quotient.legend(frameon=False, loc="lower right", fontsize=7.5)
     for (name, y), dash in zip(heights.items(), BEHIND, strict=True):
         height.plot(ratio, y, color=BLUE, ls=dash, label=name)

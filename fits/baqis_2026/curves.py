@@ -118,7 +118,7 @@ def _draw_times(out: Path, assumed: Mapping[Kind, Timing]) -> None:
     pairs = [(one["one mode"], one["separate modes"]) for one in lights]
     quotients = {f"mean delay, {words(r)}": np.array([one.mean_recorded_ns(r) / two.mean_recorded_ns(r) for one, two in pairs]) for r in RESPONSES_NS}
     quotients["mean time of the last photon"] = np.array([one.mean_last_ns / two.mean_last_ns for one, two in pairs])
-    quotients["mean delay, over the single exciton"] = means["one mode"] / means["single exciton"]
+    quotients["mean delay, over the single exciton's time"] = means["one mode"] / means["single exciton"]
     heights = {words(r): np.array([one.zero(r) / two.zero(r) for one, two in pairs]) for r in RESPONSES_NS}
     bindings = PILLAR.kappa_ueV * np.linspace(0.0, 5.0, 11)
     apart = [(timing("one mode", PILLAR, float(b)), timing("separate modes", PILLAR, float(b))) for b in bindings]
@@ -141,8 +141,8 @@ def _draw_traces(out: Path, assumed: Mapping[Kind, Timing]) -> None:
     }
     long = {
         "no return from D": trace(returning(0.0), "pair"),
-        f"D returns at {1e3 * shown()['flip_per_ns']:.2f} per us (shown set)": trace(shown_train, "pair"),
-        f"at {1e3 * most:.1f} per us (largest left)": trace(returning(most), "pair"),
+        f"D returns at {1e3 * shown()['flip_per_ns']:.2f} per µs (shown set)": trace(shown_train, "pair"),
+        f"at {1e3 * most:.1f} per µs (largest left)": trace(returning(most), "pair"),
     }
     acting_back_figures.traces(short, long, out / "decay_traces.png")
 
