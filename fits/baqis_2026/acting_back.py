@@ -162,8 +162,8 @@ def disguise(one: Timing, separate: Timing, jitter_fwhm_ns: float, lifetime: boo
 
     With q the recorded density of separate modes and p that of one mode, n coincidences differ by chi2 = n int (p - q)^2 / q.
     """
-    reach = 8.0 * separate.mean_ns
-    delays = np.linspace(0.0, reach, 321)
+    reach = 12.0 * separate.mean_ns
+    delays = np.linspace(0.0, reach, 401)
     step = delays[1]
     weight = np.full(delays.size, step)
     weight[0] = weight[-1] = 0.5 * step  # the recorded curve is even and smooth: the trapezoidal rule is exact far below what is printed
