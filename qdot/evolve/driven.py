@@ -88,14 +88,22 @@ def part_of(lengths: np.ndarray, polynomials: Sequence[np.ndarray], begin: float
     inside = np.flatnonzero((ends > begin) & (starts < end))
     low = np.maximum((begin - starts[inside]) / lengths[inside], 0.0)
     high = np.minimum((end - starts[inside]) / lengths[inside], 1.0)
+    cut = np.flatnonzero((low > 0.0) | (high < 1.0))
     found = []
     for c in polynomials:
-        degrees = np.arange(c.shape[1])
+        degrees, part = np.arange(c.shape[1]), c[inside]
         exponent = degrees[None, :] - degrees[:, None]
-        choose = np.array([[math.comb(j, k) for j in degrees] for k in degrees], dtype=float)
-        shift = choose * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
-        found.append(np.einsum("pkj,pj->pk", shift, c[inside]) * (high - low)[:, None] ** degrees)
+        shift = np.where(exponent >= 0, _choose(c.shape[1]) * low[cut, None, None] ** np.maximum(exponent, 0), 0.0)
+        part[cut] = np.einsum("pkj,pj->pk", shift, part[cut]) * (high - low)[cut, None] ** degrees
+        found.append(part)
     return lengths[inside] * (high - low), found
+
+
+def _choose(count: int) -> np.ndarray:
+    """(count, count) binomial coefficients, j over k in row k and column j >= k."""
+    n = np.arange(count)
+    factorial = np.cumprod(np.maximum(n, 1.0))
+    return np.rint(factorial[None, :] / factorial[:, None] / factorial[np.abs(n[None, :] - n[:, None])])
 
 
 class Compressed(NamedTuple):

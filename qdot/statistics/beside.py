@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -80,14 +80,16 @@ def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, 
     return found
 
 
-def points_in(timeline: Timeline, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+def points_in(timeline: Timeline, end: float, count: int, ahead: Sequence[float] = ()) -> tuple[np.ndarray, np.ndarray]:
     """(times, weights) of Gauss-Legendre points from the start to `end`, `count` on each panel.
 
-    Panels end where the formula of the generator changes, are at most RADIANS over the largest rate on pulses, and between pulses over the
-    largest rate that has not yet died out.
+    Panels end where the formula of the generator changes, now or one of the delays `ahead` later; they are at most RADIANS over the largest rate on
+    pulses, and between pulses over the largest rate that has not yet died out.
     """
     node, weight = np.polynomial.legendre.leggauss(count)
     edges: list[tuple[float, float]] = []
+    borders = np.unique([t for s in timeline.stretches for t in (s.start_ns, s.end_ns)])
+    changes = np.unique(np.subtract.outer(borders, np.asarray(ahead, dtype=float)))
     for s, low, high in stretches_between(timeline, -math.inf, end):
         if s.is_instant:
             continue
@@ -98,7 +100,7 @@ def points_in(timeline: Timeline, end: float, count: int) -> tuple[np.ndarray, n
             while at < high:
                 alive = np.abs(rates[-rates.real * (at - low) < ALIVE]).max(initial=0.0)
                 to = min(high, at + (RADIANS / alive if alive > 0.0 else math.inf))
-                edges.append((s.start_ns + at, s.start_ns + to))
+                edges += _cut(s.start_ns + at, s.start_ns + to, changes)
                 at = to
                 if len(edges) > MOST_PANELS:
                     raise TooManySteps
@@ -108,13 +110,19 @@ def points_in(timeline: Timeline, end: float, count: int) -> tuple[np.ndarray, n
             size = _largest(whole) + sum(float(np.abs(d.polynomials[k]).sum()) * _largest(everything(d.matrix, d.light)) for d in s.driven)
             parts = max(1, math.ceil(size * (b - a) / RADIANS))
             marks = np.clip(np.linspace(a, b, parts + 1), low, high)
-            edges += [(s.start_ns + u, s.start_ns + v) for u, v in itertools.pairwise(marks) if v > u]
+            edges += [cut for u, v in itertools.pairwise(marks) if v > u for cut in _cut(s.start_ns + u, s.start_ns + v, changes)]
             if len(edges) > MOST_PANELS:
                 raise TooManySteps
     if not edges:
         return np.zeros(0), np.zeros(0)
     begin, half = np.array([e[0] for e in edges]), np.array([0.5 * (e[1] - e[0]) for e in edges])
     return (begin[:, None] + half[:, None] * (1.0 + node)).ravel(), (half[:, None] * weight).ravel()
+
+
+def _cut(begin: float, end: float, at: np.ndarray) -> list[tuple[float, float]]:
+    """A panel in parts that end at the times (n,), increasing, that lie in it."""
+    inside = at[(at > begin) & (at < end)]
+    return list(itertools.pairwise([begin, *inside.tolist(), end]))
 
 
 def _largest(m: Matrix) -> float:

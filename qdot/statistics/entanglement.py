@@ -137,7 +137,7 @@ def _limited(light: PulsedFields, first: Line, second: Line, a: float, b: float,
     last = light.end_ns if light.end_ns < math.inf else (alone.stretches[-1].end_ns if alone.stretches else 0.0)
     total = np.zeros((4, 4))
     x, at = light.state[keep][:, None], -math.inf
-    for time, weight in zip(*points_in(alone, last, points), strict=True):
+    for time, weight in zip(*points_in(alone, last, points, (a, b)), strict=True):
         x, at = carried(alone, x, at, time, light.stretch), time
         after = np.column_stack([g @ x[:, 0] for g in gains])
         begin, end = min(time + a, light.end_ns), min(time + b, light.end_ns)

@@ -149,7 +149,7 @@ class ArrivalLight:
         alone = self._until_a_photon(light)
         found = np.zeros(delays.size)
         x, at = self.light.state[:, None], -math.inf
-        for time, weight in zip(*points_in(alone, min(self.last_light_ns, self.end_ns), self.points), strict=True):
+        for time, weight in zip(*points_in(alone, min(self.last_light_ns, self.end_ns), self.points, delays), strict=True):
             x, at = carried(alone, x, at, time, self.light.stretch), time
             found += weight * self._density(alone, light, self._gain(light, time) @ x[:, 0], time, time + delays)
         if self.end_ns == math.inf:
