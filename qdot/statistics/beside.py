@@ -119,6 +119,14 @@ def points_in(timeline: Timeline, end: float, count: int, ahead: Sequence[float]
     return (begin[:, None] + half[:, None] * (1.0 + node)).ravel(), (half[:, None] * weight).ravel()
 
 
+def settled_ns(timeline: Timeline) -> float:
+    """From when on nothing changes any more: the end of the last pulse or, in a period, the beginning of its last stretch without an envelope."""
+    if not timeline.stretches:
+        return 0.0
+    last = timeline.stretches[-1]
+    return last.start_ns if timeline.period_ns is not None and last.pieces_ns is None and not last.is_instant else last.end_ns
+
+
 def _cut(begin: float, end: float, at: np.ndarray) -> list[tuple[float, float]]:
     """A panel in parts that end at the times (n,), increasing, that lie in it."""
     inside = at[(at > begin) & (at < end)]

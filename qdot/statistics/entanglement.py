@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qdot.evolve import Flow, Matrix, dense, placed, relevant, restrict, seen_by, to_infinity
-from qdot.statistics.beside import Jumps, beside, carried, everything, points_in
+from qdot.statistics.beside import Jumps, beside, carried, everything, points_in, settled_ns
 from qdot.statistics.coherence import SteadyFields
 from qdot.statistics.interference import PulsedFields
 
@@ -134,10 +134,10 @@ def _limited(light: PulsedFields, first: Line, second: Line, a: float, b: float,
         return placed([(0, 0, restrict(everything(silent, jumps), keep))], d + 4)
 
     summed = light.timeline.assembled(change, placed([(d, 0, rows)], d + 4))
-    last = light.end_ns if light.end_ns < math.inf else (alone.stretches[-1].end_ns if alone.stretches else 0.0)
+    settled = settled_ns(alone)
     total = np.zeros((4, 4))
     x, at = light.state[keep][:, None], -math.inf
-    for time, weight in zip(*points_in(alone, last, points, (a, b)), strict=True):
+    for time, weight in zip(*points_in(alone, settled, points, (a, b)), strict=True):
         x, at = carried(alone, x, at, time, light.stretch), time
         after = np.column_stack([g @ x[:, 0] for g in gains])
         begin, end = min(time + a, light.end_ns), min(time + b, light.end_ns)
@@ -148,6 +148,9 @@ def _limited(light: PulsedFields, first: Line, second: Line, a: float, b: float,
             sums = sums + to_infinity(alone.rest.silent, rows) @ y[:d]
         total += weight * sums.T
     if light.end_ns < math.inf:
+        if settled < light.end_ns:
+            x = carried(alone, x, at, settled, light.stretch)
+            total += _until_the_end(dense(alone.stretches[-1].silent), [dense(g) for g in gains], rows, x[:, 0], light.end_ns - settled, a, b, light.stretch)
         return total
     x = carried(alone, x, at, math.inf, light.stretch)
     rest = dense(alone.rest.silent)
@@ -160,4 +163,30 @@ def _limited(light: PulsedFields, first: Line, second: Line, a: float, b: float,
     for m in range(4):
         seen = flow.along(later, after[:, m], np.array([a, b] if b < math.inf else [a]))
         total[m] += seen[:, 0] - (seen[:, 1] if b < math.inf else 0.0)
+    return total
+
+
+def _until_the_end(
+    rest: np.ndarray, gains: Sequence[np.ndarray], rows: np.ndarray, x: np.ndarray, length: float, a: float, b: float, stretch: float
+) -> np.ndarray:
+    """(4, 4) of first photons in a stretch at the end of a period, length in ns, from x (d,) at its beginning: both photons come before it is over."""
+    d, total = x.size, np.zeros((4, 4))
+    if length <= a:
+        return total
+    whole = np.zeros((10 * d, 10 * d))  # x, then x since the start, then for each Stokes jump what follows its photon, and that summed over time
+    whole[:d, :d] = rest
+    whole[d : 2 * d, :d] = np.eye(d)
+    for m, gain in enumerate(gains):
+        mine, summed = slice((2 + m) * d, (3 + m) * d), slice((6 + m) * d, (7 + m) * d)
+        whole[mine, mine], whole[mine, :d], whole[summed, mine] = rest, gain, np.eye(d)
+    free = max(0.0, length - b)  # until then the window ends before the period does
+    early = Flow(whole[: 2 * d, : 2 * d], None, None, stretch).along(np.eye(2 * d), np.append(x, np.zeros(d)), np.array([free]))[:, 0]
+    late = Flow(whole, None, None, stretch).along(np.eye(4 * d, 10 * d, 6 * d), np.append(early[:d], np.zeros(9 * d)), np.array([length - a - free]))[:, 0]
+    larger = np.block([[rest, np.zeros((d, 4))], [rows, np.zeros((4, 4))]])
+    window, flow = Flow(larger, None, None, stretch), Flow(rest, None, None, stretch)
+    for m, gain in enumerate(gains):
+        total[m] = flow.along(rows, late[m * d : (m + 1) * d], np.array([a]))[:, 0]
+        if free > 0.0:
+            seen = window.along(np.eye(4, d + 4, d), np.append(gain @ early[d:], np.zeros(4)), np.array([a, b]))
+            total[m] += seen[:, 1] - seen[:, 0]
     return total
