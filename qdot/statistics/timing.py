@@ -140,26 +140,38 @@ class ArrivalLight:
 
     def delays(self, light: Light, delays: np.ndarray) -> np.ndarray:
         """(n,) density in 1/ns of the delay (n,) >= 0 between first and second photon; its integral is the probability that both come."""
-        alone = self._until_a_photon(light)
-        settled = settled_ns(self.timeline)
+        alone, step = self._until_a_photon(light), self.light.stretch
+        settled, is_train = settled_ns(self.timeline), self.end_ns < math.inf
         found = np.zeros(delays.size)
         x, at = self.light.state[:, None], -math.inf
+        flashes = np.zeros((x.size, 0))  # what first photons leave behind, carried on together until all is settled
+        waiting: list[tuple[float, float]] = []  # their (times, weights)
         for time, weight in zip(*points_in(alone, self.light.trace != 0.0, settled, self.points, delays), strict=True):
-            x, at = carried(alone, x, at, time, self.light.stretch), time
-            found += weight * self._density(alone, light, self._gain(light, time) @ x[:, 0], time, time + delays)
+            both = carried(alone, np.column_stack([x, flashes]), at, time, step)
+            x, flashes, at = both[:, :1], both[:, 1:], time
+            flash = self._gain(light, time) @ x
+            soon = time + delays < settled
+            if soon.any():
+                found[soon] += weight * self._density(alone, light, flash[:, 0], time, time + delays[soon])
+            if not soon.all():
+                flashes = np.column_stack([flashes, flash])
+                waiting.append((time, weight))
         if settled == self.end_ns:
             return found
-        x = carried(alone, x, at, math.inf if self.end_ns == math.inf else settled, self.light.stretch)[:, 0]
-        gain = dense(self._gain(light, settled))
-        row = (self.light.trace @ gain)[None]
-        if self.end_ns < math.inf:
-            rest = dense(alone.stretches[-1].silent)
-            return found + self._delays_in(rest, gain, row, x, self.end_ns - settled, delays)
-        rest = dense(alone.rest.silent)
+        both = carried(alone, np.column_stack([x, flashes]), at, settled if is_train else math.inf, step)
+        x, flashes = both[:, 0], both[:, 1:]
+        gain, rest = dense(self._gain(light, settled)), dense(alone.stretches[-1].silent if is_train else alone.rest.silent)
+        row = self.light.trace @ gain
+        backward = Flow(rest.T, None, None, step)  # rows carried back to many delays at once
+        for (time, weight), flash in zip(waiting, flashes.T, strict=True):
+            late = (time + delays >= settled) & (time + delays <= self.end_ns)
+            found[late] += weight * backward.along(flash[None], row, time + delays[late] - settled)[0]
+        if is_train:
+            return found + self._delays_in(rest, gain, row[None], x, self.end_ns - settled, delays)
         keep = np.flatnonzero(seen_by(rest, (gain != 0.0).any(axis=0)))
         if keep.size:
             before = to_infinity(rest[np.ix_(keep, keep)].T, x[keep][None])[0]  # the integral of x from now on
-            found += Flow(rest, None, None, self.light.stretch).along(row, gain[:, keep] @ before, delays)[0]
+            found += backward.along((gain[:, keep] @ before)[None], row, delays)[0]
         return found
 
     def _delays_in(self, rest: np.ndarray, gain: np.ndarray, row: np.ndarray, x: np.ndarray, length: float, delays: np.ndarray) -> np.ndarray:
