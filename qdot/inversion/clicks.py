@@ -305,6 +305,9 @@ def _warnings(fit: Likelihood, estimates: Mapping[str, Estimate], dof: int) -> l
         wide = [n for n, e in estimates.items() if n.startswith("P(") and (e.plus is None or (e.minus or 0.0) + e.plus > WIDE)]
         if wide:
             found.append(f"the data hardly determine {', '.join(wide)}: their intervals are wider than {WIDE:g}")
+        free = [n for n, e in estimates.items() if n not in wide and e.minus is None and e.plus is None]
+        if free:
+            found.append(f"the data do not determine {', '.join(free)}: open on both sides; count more pulses, or raise the efficiency")
     two = estimates.get("P(2)")
     if two is not None and two.is_determined and 0.0 < two.value < 1.0:
         ideal = math.sqrt(two.value * (1.0 - two.value) / m.total)

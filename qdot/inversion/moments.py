@@ -58,6 +58,9 @@ def from_moments(
     samples = _drawn(given, errors, top, draws, rng) if rng is not None and draws else None
     figures = {}
     for name, value in best.items():
+        if not math.isfinite(value):  # 0/0, such as the share of pairs among multiphotons where there are none
+            figures[name] = Estimate(value, None, None, (None, None), None, {}, None)
+            continue
         sigma = math.sqrt(sum((slopes[name][i] * errors[i]) ** 2 for i in range(3)))
         minus, plus, low_95, high_95 = (sigma, sigma, value - TWO * sigma, value + TWO * sigma) if samples is None else _quantiles(samples[name], value)
         figure, far = known[name], math.sqrt(LIMIT) * sigma

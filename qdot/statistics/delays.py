@@ -17,7 +17,7 @@ from qdot.generator import Stretch
 from qdot.statistics.continuous import Light
 from qdot.statistics.pulsed import PulsedLight
 
-POINTS = (8, 11)
+POINTS = (12, 15)
 """Points of one panel: of the calculation as given, and of the one that measures its error."""
 FINEST = 0.25
 """First panel after a change of the generator, in units of its shortest lifetime."""
