@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMALLEST = 1e-6
+SMALLEST = 1e-5
 """Gap between the deviance reached and the least one, per weight, at which the path ends."""
-SHRINK = 0.05
+SHRINK = 0.02
 """How much smaller the barrier is made in one go."""
 STEPS = 60
 """Newton steps at one barrier, at most."""
-WARM = 30.0
+WARM = 10.0
 """First barrier where a good start is known."""
 TINY = 1e-150
 """A constraint that only weights smaller than this can satisfy counts as one that none can."""
