@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qdot import drive, emitters, model
+from qdot import detection, drive, emitters, model
 from qdot.errors import InputError
 from qdot.experiment import Experiment
 from qdot.generator import lindblad, rate
@@ -20,10 +20,12 @@ __all__ = [
     "Series",
     "Sweep",
     "__version__",
+    "detection",
     "drive",
     "emitters",
     "fit",
     "from_qutip",
+    "inversion",
     "lindblad",
     "model",
     "rate",
@@ -65,4 +67,8 @@ def __getattr__(name: str) -> Any:
         from qdot import sensitivity
 
         return sensitivity.sensitivities
+    if name == "inversion":
+        import importlib
+
+        return importlib.import_module("qdot.inversion")
     raise AttributeError(f"module 'qdot' has no attribute {name!r}")

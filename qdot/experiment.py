@@ -496,7 +496,9 @@ class Experiment:
             rates = self._run(lambda p: detection.train_rates(p, light, detector, on, period), "count_rates")
         values, bound = self._measure(rates, f"counts of detector {detector.name!r}")
         photons, registered, false = (1e9 * values).tolist()
-        return CountRate(detector.name, photons, 1e9 * background, registered, false, bound)
+        raised = photons + 1e9 * background
+        lost = 1.0 - (registered - false) / raised if detector.dead_time_ns > 0.0 and raised > 0.0 else 0.0
+        return CountRate(detector.name, photons, 1e9 * background, registered, false, lost, bound)
 
     def recorded_g2(self, tau_ns: Any, first: str | None = None, second: str | None = None, bin_ns: float = 0.0) -> CoincidenceHistogram:
         """g2(tau) as two detectors record it under continuous light: response, background, blinking, afterpulses, averaged over bins centred at tau_ns.
