@@ -511,6 +511,9 @@ class Experiment:
         rates = self._count_rate(a), self._count_rate(b)
         lit = [_name(self._lines_seen(d)) for d in (a, b)]
         blinking, worst = self.blinking, 0.0
+        for d, rate in zip((a, b), rates, strict=True):
+            if rate.registered_per_s == 0.0:
+                raise bad(f"detector {d.name!r}", "record something", "no light in the steady state and no background", "check drive, efficiency and share")
 
         def see(s: SteadyLight) -> np.ndarray:
             nonlocal worst

@@ -554,6 +554,15 @@ def test_what_detectors_cannot_tell_is_refused_with_what_to_do() -> None:
         two_level(detectors=two()).replace({"detectors.A.eficiency": 0.5})
 
 
+def test_a_detector_that_records_nothing_has_no_correlation() -> None:
+    with pytest.raises(InputError, match="'A' must record something"):
+        two_level(detectors=two(efficiency=0.0)).recorded_g2([0.0])
+    with pytest.raises(InputError, match="'A' must click"):
+        cascade(detectors=two(efficiency=0.0)).clicks().heralding_efficiency("A", "B")
+    with pytest.raises(InputError, match="see some light"):
+        train(detectors=two(efficiency=0.0)).recorded_peaks(1)
+
+
 def test_detectors_can_be_replaced_one_by_one_or_all_together() -> None:
     e = two_level(detectors=two())
     assert [d.efficiency for d in e.replace({"detectors.A.efficiency": 0.5}).detectors] == [0.5, 1.0]

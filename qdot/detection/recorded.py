@@ -101,14 +101,21 @@ class ClickPatterns:
 
         Source: D. N. Klyshko, Sov. J. Quantum Electron. 10, 1112 (1980).
         """
-        return self.coincidence(herald, heralded) / self.click(herald)
+        return self.coincidence(herald, heralded) / self._lit(herald)
 
     def g2_zero(self, first: str, second: str) -> float:
         """Coincidences over what independent detectors would have, P(first and second) / (P(first) P(second)).
 
         The pulsed g2(0) of the light, as far as one detector's second photon and backgrounds can be neglected.
         """
-        return self.coincidence(first, second) / (self.click(first) * self.click(second))
+        return self.coincidence(first, second) / (self._lit(first) * self._lit(second))
+
+    def _lit(self, name: str) -> float:
+        """Click probability of a detector that clicks at all."""
+        p = self.click(name)
+        if not p > 0.0:
+            raise bad(f"detector {name!r}", "click", "a probability of 0", "check share, efficiency and drive")
+        return p
 
     @property
     def number_of_clicks(self) -> np.ndarray:
