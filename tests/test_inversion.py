@@ -15,8 +15,9 @@ from scipy.optimize import brentq, minimize
 
 import qdot
 from qdot import InputError
+from qdot.data import Series
 from qdot.detection import Chain, Detector, Transmission
-from qdot.inversion import Inversion, click_patterns, covariance, from_clicks, from_moments, from_tags, ratios, thinned
+from qdot.inversion import Inversion, click_patterns, covariance, from_clicks, from_moments, from_series, from_tags, ratios, thinned
 from qdot.inversion.clicks import Likelihood
 from qdot.inversion.simplex import Mixture
 
@@ -91,6 +92,16 @@ def test_a_calibration_moves_all_points_together() -> None:
     assert c[0, 1] == pytest.approx(shift[0] * shift[1], rel=1e-12)
     assert np.diag(c) == pytest.approx([p["P(2)"].statistical ** 2 + p["P(2)"].calibration ** 2 for p in points], rel=1e-12)
     assert c[0, 2] > 0.0
+
+
+def test_series_are_inverted_point_by_point() -> None:
+    power = np.array([1.0, 2.0])
+    mean, g2 = (Series(power, v, 0.01 * v, 0.03 * v, "power_uW", name, "hand") for name, v in (("mean", np.array([0.05, 0.1])), ("g2", np.array([3.0, 1.6]))))
+    points = from_series(mean, g2, efficiency=(0.3, 0.006), stage="fibre")
+    assert [p["P(2)"].value for p in points] == [from_moments((m, 0.0), (g, 0.0), efficiency=0.3)["P(2)"].value for m, g in ((0.05, 3.0), (0.1, 1.6))]
+    assert points[1]["mean_photons"].statistical == pytest.approx(0.02 * 0.1 / 0.3, rel=1e-9)
+    with pytest.raises(InputError, match="same settings"):
+        from_series(mean, Series(power[:1], [1.0], [0.1], [0.1], "power_uW", "g2", "hand"))  # type: ignore[arg-type]
 
 
 def test_the_truncation_error_of_the_moments_holds_the_truth_whatever_comes_beyond_three_photons() -> None:

@@ -17,11 +17,10 @@ import numpy as np
 
 from qdot.detection import Detector, background_means, replaced, response_matrix
 from qdot.errors import bad, number, unknown
-from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit
+from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit, Spread
 from qdot.inversion.figures import Ratio, ratios
 from qdot.inversion.simplex import Mixture
 
-Spread = tuple[float | None, float | None, tuple[float | None, float | None], Limit | None]
 UNKNOWN: Spread = (None, None, (None, None), None)
 """The errors of a figure about which nothing is said."""
 ONE_SIGMA = 1.0
