@@ -88,10 +88,12 @@ def from_series(mean_photons: Series, g2_zero: Series, g3_zero: Series | None = 
     for name, other in (("g2_zero", g2_zero), ("g3_zero", g3_zero)):
         if other is not None and (other.x.shape != mean_photons.x.shape or not np.array_equal(other.x, mean_photons.x)):
             raise bad(f"{name}.x", f"be the settings of mean_photons ({mean_photons.x.size})", other.x.size, "measure both at the same settings")
-    moments = [
-        [(float(v), float(a + b) / 2.0) for v, a, b in zip(s.value, s.minus, s.plus, strict=True)] for s in (mean_photons, g2_zero, g3_zero) if s is not None
-    ]
-    return [from_moments(*one, efficiency=efficiency, stage=stage) for one in zip(*moments, strict=True)]
+
+    def at(series: Series, k: int) -> tuple[float, float]:
+        return float(series.value[k]), float(series.minus[k] + series.plus[k]) / 2.0
+
+    points = range(mean_photons.x.size)
+    return [from_moments(at(mean_photons, k), at(g2_zero, k), None if g3_zero is None else at(g3_zero, k), efficiency, stage) for k in points]
 
 
 def _bounded(value: float, sigma: float, spread: tuple[float, float, float, float], figure: Ratio) -> Spread:
