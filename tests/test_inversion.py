@@ -371,3 +371,20 @@ def test_tags_are_counted_pulse_by_pulse_whatever_the_phase_of_the_record() -> N
         click_patterns(record, [Detector("C")])
     with pytest.raises(InputError, match="period_ns"):
         click_patterns(SimpleNamespace(period_ps=None, duration_ps=10, start_ps=0, names={0: "A"}, times=lambda c: times["A"]), detectors[:1])
+
+
+def test_simulated_tags_lead_back_to_the_photon_numbers_and_to_the_efficiency() -> None:
+    """The whole loop: a dot, a lossy chain with jitter, dead time, dark counts and cables, a record of tags, and P(n) of the dot from it."""
+    pytest.importorskip("qdot.tags.simulation", reason="streams of tags are not here")
+    detectors = [Detector(n, share=0.25, efficiency=0.6, dark_per_s=3e3, dead_time_ns=4.0, jitter_fwhm_ns=0.05, delay_ns=k) for k, n in enumerate("ABCD")]
+    e = dot(collection={"first_lens": {"pair": 0.6}, "fibre": {"pair": 0.7}}, detectors=detectors)
+    tags = qdot.simulate_tags(e, 1e7, rng=np.random.default_rng(12))  # type: ignore[attr-defined]
+    r = from_tags(tags, detectors, efficiency=(0.7, 0.007), stage="first_lens")
+    truth = e.photon_numbers("pair", max=4, stage="first_lens")
+    assert r.deviance < r.dof + 4.0 * math.sqrt(2.0 * r.dof)
+    for name in ("P(0)", "P(1)", "P(2)", "mean_photons", "photon_fraction_in_pairs", "g2_zero"):
+        true = truth.probabilities[int(name[2])] if name.startswith("P(") else getattr(truth, name)
+        assert abs(r[name].value - true) < 4.0 * r[name].statistical, name
+    clicks, counts = e.clicks(), click_patterns(tags, detectors)
+    both, one = counts[1, 1].sum(), counts[1].sum()
+    assert both / one == pytest.approx(clicks.heralding_efficiency("A", "B"), abs=4.0 * math.sqrt(both) / one)
