@@ -95,7 +95,7 @@ def test_a_single_pulse_or_a_decay_prints_clicks_and_a_train_both() -> None:
         (CW + '[[detector]]\nname = "A"\ndead_time_kind = "paralyzable"\n', "did you mean 'paralysable'"),
         (CW + '[[detector]]\nname = "A"\nsees = "XX"\n', "detector[0].sees (a label that the source emits) must be one of 'X'"),
         (CW + "[[detector]]\nefficiency = 0.4\n", "detector[0].name must be given"),
-        (CW + '[[detector]]\nname = "A"\n[[detector]]\nname = "A"\nshare = 0.0\n', "detector: Experiment.detectors[1].name must differ"),
+        (CW + '[[detector]]\nname = "A"\n[[detector]]\nname = "A"\nshare = 0.0\n', "Experiment.detectors[1].name must differ"),
         (CW + '[[detector]]\nname = "A"\n[[detector]]\nname = "B"\n', "add up to at most 1"),
         (CW + '[[detector]]\nname = "A"\nafterpulse_probability = 0.1\n', "afterpulse_time_ns"),
         (CW + '[[detector]]\nname = "A"\nresponse = { start_ns = 0.0, bin_ns = 0.1, weights = [] }\n', "detector[0].response"),
