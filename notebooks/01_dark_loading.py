@@ -137,9 +137,9 @@ widgets.interact(
 # %% [markdown]
 # ## Light acting back
 #
-# Rate equations know no light that acts back on the dot. In a micropillar with quantised modes the two photons of a pair share *one mode*, or have *separate modes*
-# for comparison; the *single exciton* starts alone in the same cavity. One mode brings the second photon nearer to the first, mostly within a few
-# 1/kappa, and a detector of 50 ps hides most of that. The study's README says what is bunching, what acceleration, and what a decay trace shows instead.
+# Rate equations know no light that acts back on the dot. In a micropillar with quantised modes the two photons of a pair share *one mode*, or, for
+# comparison, have *separate modes*; the *single exciton* starts alone in the same cavity. One mode brings the second photon nearer to the first, within a
+# few 1/kappa, and a detector of 50 ps hides most of that. The study's README says what is bunching, what acceleration, and what a decay trace shows instead.
 
 # %%
 back = study.module("baqis_2026").acting_back

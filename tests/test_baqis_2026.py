@@ -707,6 +707,8 @@ def test_the_readme_states_what_light_acting_back_computes(baqis: ModuleType, ro
         " | ".join(f"{round(float(row(rows, key).computed or 0), -2):.0f}" for key in ("light_counts_20", "light_counts_50")),
     ):
         assert words in " ".join(text.split()), words
+    weak = baqis.dot.continuous()
+    assert 0.5 * weak.flux_per_ns("pair", stage="emission") * weak.pair_flux_fraction() * 1e9 == pytest.approx(530_000, abs=5000)
     assert delays[1] == pytest.approx(delays[0], abs=0.05)
     looks = [back.disguise(one, separate, r, lifetime=True, response=True) for r in back.RESPONSES_NS[1:]]
     assert " | ".join(f"{1e3 * d.jitter_fwhm_ns:.0f} ps" for d in looks) in text

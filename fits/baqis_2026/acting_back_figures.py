@@ -76,7 +76,7 @@ def times(
     for (name, y), colour, dash in zip(quotients.items(), (BLUE, BLUE, BLUE, RED, GREEN), (*BEHIND, "-", "-."), strict=True):
         quotient.plot(ratio, y, color=colour, ls=dash, label=name)
     quotient.plot(star[0], star[1], "k*", ms=9)
-    quotient.set(ylabel="ratio", ylim=(0.3, 1.04), title="speed-up: one mode over separate modes")
+    quotient.set(ylabel="ratio", ylim=(0.2, 1.04), title="speed-up: one mode over separate modes")
     quotient.legend(frameon=False, loc="lower right", fontsize=7.5)
     for (name, y), dash in zip(heights.items(), BEHIND, strict=True):
         height.plot(ratio, y, color=BLUE, ls=dash, label=name)
@@ -128,9 +128,9 @@ def traces(short: Mapping[str, Trace], long: Mapping[str, Trace], path: Path) ->
     left.set(xlabel="delay, or time after the pulse (ps)", ylabel="light over its largest value", xlim=(0, 600), ylim=(1e-4, 30))
     left.set_title("slowed by feeding and relaxation")
     left.legend(frameon=False, loc="upper right")
-    for (name, one), colour, dash in zip(long.items(), (GREEN, ORANGE, RED), ("-.", "-", "--"), strict=True):
+    for (name, one), colour, dash in zip(long.items(), (BLUE, GREEN, ORANGE, RED), ("-", "-.", "-", "--"), strict=True):
         right.semilogy(one.times_ns, one.flux_per_ns / one.flux_per_ns.max(), color=colour, ls=dash, label=name)
-    right.set(xlabel="time after the pulse (ns)", xlim=(0, max(one.times_ns[-1] for one in long.values())), ylim=(1e-7, 30))
+    right.set(xlabel="time after the pulse (ns)", xlim=(0, max(one.times_ns[-1] for one in long.values())), ylim=(1e-7, 300))
     right.set_title("XX and X together: slowed by return from D")
     right.legend(frameon=False, loc="upper right")
     return save(fig, path)

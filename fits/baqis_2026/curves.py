@@ -130,7 +130,7 @@ def _draw_times(out: Path, assumed: Mapping[Kind, Timing]) -> None:
 
 
 def _draw_traces(out: Path, assumed: Mapping[Kind, Timing]) -> None:
-    delays = 1e-3 * np.arange(601)
+    delays = 1e-3 * np.arange(1501)
     clicked = Trace(delays, assumed["one mode"].density(delays))
     shown_train = train()
     most = largest_return_per_ns()
@@ -140,6 +140,7 @@ def _draw_traces(out: Path, assumed: Mapping[Kind, Timing]) -> None:
         "decay trace, X alone (fed from XX)": trace(shown_train, "X"),
     }
     long = {
+        "delay after the first photon": clicked,
         "no return from D": trace(returning(0.0), "pair"),
         f"D returns at {1e3 * shown()['flip_per_ns']:.2f} per µs (shown set)": trace(shown_train, "pair"),
         f"at {1e3 * most:.1f} per µs (largest left)": trace(returning(most), "pair"),
