@@ -144,7 +144,7 @@ def _read(who: str, file: Path, entry: Mapping[str, Any]) -> Measured:
 def written(request: Request, files: Sequence[str]) -> str | None:
     """The fit file of a request whose data stand in `files`; None for what no file can say (functions, models without an emitter)."""
     e = request.source
-    if not isinstance(e, Experiment) or request.predict is not None or any(o.curve is not None for o in request.observations):
+    if not isinstance(e, Experiment) or request.predict is not None or any(o.curve is not None or o.integral is not None for o in request.observations):
         return None
     shape = next((k for k, kind in SHAPES.items() if len(e.drives) == 1 and type(e.drives[0]) is kind), None)
     if type(e.source) not in emitters.ALL or shape is None or any(callable(v) for v in request.derive.values()) or any(o.drive for o in request.observations):

@@ -27,6 +27,8 @@ LAST = 1e-8
 """From where MIGRAD ends, steps go on as long as another would lower chi2 by more than this: to a ten-thousandth of the errors."""
 BEST_STARTS = 3
 """So many of the scanned points are descended from."""
+DAMPINGS = (1e-3, 1e2, 1e4)
+"""A plain function is searched boldly and carefully from the same start: a bold first step may end on a plateau."""
 WIDE = 1e3
 """A scan without a bound goes this factor beyond the start."""
 
@@ -83,6 +85,9 @@ def solve(request: Request, start: np.ndarray, scan: int, intervals: bool) -> Fi
 
     def near(values: np.ndarray) -> Any:
         inner = problem.inner(values)
+        if is_function:
+            small = np.where(problem.logarithmic | (inner == 0), 0.1, 0.1 * np.abs(inner))
+            return min((problem.marquardt(inner, small, damping) for damping in DAMPINGS), key=lambda p: p.chi2)
         return problem.descend(inner, np.where(problem.logarithmic | (inner == 0), 0.1, 0.1 * np.abs(inner)), every)
 
     point = near(start)
@@ -96,17 +101,18 @@ def solve(request: Request, start: np.ndarray, scan: int, intervals: bool) -> Fi
         m.errors[name] = width
     m.migrad()
     tolerance = LAST * min(1.0, max(m.fval, 1e-300) / max(sum(len(d) for d in request.measured), 1))
-    found = problem.descend(np.array(m.values) if m.fval <= point.chi2 else point.x, widths, every, tolerance=tolerance).x
-    profile = Profile(problem, widths, problem.polish(found, widths, 60) if is_function else found)
-    return _told(request, problem, profile, _is_least(m, profile), intervals)
+    best = np.array(m.values) if m.fval <= point.chi2 else point.x
+    found = problem.polish(best, widths, 60) if is_function else problem.descend(best, widths, every, tolerance=tolerance).x
+    profile = Profile(problem, widths, found)
+    return _told(request, problem, profile, _is_least(m, profile, is_function), intervals)
 
 
-def _is_least(m: Minuit, profile: Profile) -> bool:
-    """MIGRAD's own verdict, or, where only its seed was poor, that another step from here would gain nothing."""
+def _is_least(m: Minuit, profile: Profile, is_cheap: bool) -> bool:
+    """MIGRAD's own verdict, or, where only its seed was poor, that another step from here would gain nothing; of a plain function always the latter."""
     best = profile.best
     if not np.isfinite(best.chi2) or np.any(np.abs(best.residuals) >= NO_ANSWER):
         return False
-    if m.valid:
+    if m.valid and not is_cheap:
         return True
     a = best.slopes * profile.widths
     inside = (best.x > profile.problem.low) & (best.x < profile.problem.high)

@@ -100,7 +100,11 @@ class Profile:
             change = nearest.residuals + nearest.slopes[:, k] * (value - nearest.x[k])
             x[free] += self.widths[free] * np.linalg.lstsq(a, -change, rcond=1e-10)[0]
             x = np.clip(x, self.problem.low, self.problem.high)
-            known[value] = self.problem.descend(x, self.widths, free, nearest.slopes, tolerance=3e-3)
+            found = self.problem.descend(x, self.widths, free, nearest.slopes, tolerance=3e-3)
+            if self.problem.is_cheap:  # the valley may bend away from where it pointed: look again from what is known on this side
+                starts = [found.x, np.where(free, nearest.x, x)]
+                found = min((self.problem.marquardt(s, self.widths, 1e-3, free) for s in starts), key=lambda p: p.chi2)
+            known[value] = found
         return math.sqrt(max(known[value].chi2 - self.best.chi2, 0.0))
 
     def end(self, k: int, direction: int, rise: float) -> float | None:
@@ -232,6 +236,7 @@ class _Held(Problem):
     def __init__(self, problem: Problem, quantity: Quantity, value: float, sigma: float) -> None:
         self.inside, self.quantity, self.value, self.sigma = problem, quantity, value, sigma
         self.points, self.low, self.high, self.logarithmic, self.calls = None, problem.low, problem.high, problem.logarithmic, 0
+        self.is_cheap = problem.is_cheap
 
     def residuals(self, x: np.ndarray) -> np.ndarray:
         """Those of chi2, and the condition."""

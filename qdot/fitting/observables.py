@@ -38,7 +38,7 @@ class Observation:
     at: {dotted name: value} of the experiment in this measurement; drive: another drive. quantity: what a series is, if its column does not say.
     response: of the instrument. scale: a number, or the name of a parameter, that multiplies what is predicted ("calibration.flux");
     power_scale: the name of a parameter that multiplies the power ("calibration.power"). curve: a function (experiment, tau_ns) -> values for a
-    histogram of something else. name: head of the names of its own parameters.
+    histogram of something else; integral: that over tau, where it is known better than by three points in each bin. name: head of the names of its own parameters.
     """
 
     data: Measured
@@ -51,6 +51,7 @@ class Observation:
     scale: float | str = 1.0
     power_scale: str | None = None
     curve: Curve | None = None
+    integral: Curve | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -58,6 +59,8 @@ class Observation:
             raise bad("Observation.data", "be a Series or a Histogram", type(self.data).__name__, "read it with read_series or read_histogram")
         if "." in self.name or self.name in ("source", "drive", "collection"):
             raise bad("Observation.name", "be one word that is not source, drive or collection", repr(self.name), "for example day1")
+        if self.integral is not None and self.curve is None:
+            raise bad("Observation.integral", "come with its curve", "no curve", "give Observation(curve=...) too")
         for what, value in (("scale", self.scale), ("power_scale", self.power_scale)):
             if isinstance(value, str) and "." not in value:
                 raise bad(f"Observation.{what}", "be the dotted name of a parameter", repr(value), "for example calibration.flux")
@@ -159,6 +162,8 @@ class Predictor:
             must = f"hold {' and '.join(f'{o.name or HISTOGRAM}.{k}' for k in OF_HISTOGRAM[:2])} for a histogram"
             raise bad("vary", must, f"nothing of {' and '.join(missing)}", "add them with start values (or tie them to numbers), or give predict=")
         setting, grid = self._setting(None, given), self._grid(given).delays
+        if o.integral is not None:
+            return Ask(setting, "curve", light, o.second, grid, o.integral)
         if o.curve is not None:
             return Ask(setting, "integral", light, o.second, grid, o.curve)
         if h.axis == "time_ns":
@@ -214,8 +219,8 @@ class Predictor:
         if not isinstance(o.data, Histogram) or o.parameter("zero_delay_ns", given) not in names:
             return None
         one = self.asks(e, given)[0]
-        kind = {"g2_integral": "g2", "integral": "curve", "emission_profile": "flux"}[one.kind]
-        return replace(one, kind=kind)
+        kind = {"g2_integral": "g2", "integral": "curve", "curve": "curve", "emission_profile": "flux"}[one.kind]
+        return replace(one, kind=kind, curve=o.curve)
 
     def slopes(
         self,

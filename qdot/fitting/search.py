@@ -36,6 +36,14 @@ class Point(NamedTuple):
 
 NO_ANSWER = 1e6
 """The residual where the model gives no number."""
+HUGE = 1e100
+"""Residuals beyond this are no place to go to."""
+FINE = 1e-3
+"""Largest step of central differences, relative to the parameter."""
+ALMOST = 1e-12
+"""A step that is foretold to lower chi2 by less than this fraction is left to the last, plain steps."""
+FAR = 2000
+"""Most steps of a search that starts far away."""
 
 
 class Problem:
@@ -70,7 +78,8 @@ class Problem:
         """(n,) residuals; large where the model gives none, or refuses the parameters (a pump of 0, say). At the start a refusal is an error."""
         self.calls += 1
         try:
-            r = self.of(self.outer(x))
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # far from the data a function may overflow
+                r = self.of(self.outer(x))
         except InputError:
             if self.points is None:
                 raise
@@ -81,7 +90,8 @@ class Problem:
     def chi2(self, *x: float) -> float:
         """Sum of their squares."""
         r = self.residuals(np.array(x))
-        return float(r @ r)
+        with np.errstate(over="ignore"):
+            return float(r @ r)
 
     def gradient(self, widths: np.ndarray) -> Callable[..., np.ndarray]:
         """The function that gives the slopes of chi2."""
@@ -104,6 +114,8 @@ class Problem:
         columns = []
         for k in range(x.size):
             h = 0.01 * widths[k]
+            if self.is_cheap and x[k] != 0:
+                h = min(h, FINE * abs(x[k]))
             if self.is_cheap and self.low[k] + 2 * h < x[k] < self.high[k] - 2 * h:
                 columns.append(self._central(x, k, h))
                 continue
@@ -118,6 +130,39 @@ class Problem:
         step = h * np.eye(x.size)[k]
         near, far = (self.residuals(x + m * step) - self.residuals(x - m * step) for m in (1, 2))
         return (8 * near - far) / (12 * h)
+
+    def marquardt(self, x: np.ndarray, widths: np.ndarray, damping: float, moving: np.ndarray | None = None) -> Point:
+        """Least chi2 with fresh slopes at every step, from far away: for functions that cost next to nothing. moving: (p,) bool, default all.
+
+        The scale of each parameter is the largest norm that its column of slopes has had, the damping follows how well steps are foretold.
+        Source: J. J. More, Lecture Notes in Mathematics 630, 105 (1978); H. B. Nielsen, report IMM-REP-1999-05, Lyngby (1999).
+        """
+        r = self.residuals(x)
+        j = self.slopes(x, r, widths)
+        scale, growth = np.zeros(x.size), 2.0
+        for _ in range(FAR):
+            scale = np.maximum(scale, np.linalg.norm(j, axis=0))
+            scale = np.where(scale > 0, scale, 1.0)
+            free = ~((x <= self.low) & (j.T @ r > 0)) & ~((x >= self.high) & (j.T @ r < 0)) & (True if moving is None else moving)
+            if not free.any():
+                break
+            step = np.zeros(x.size)
+            system = np.vstack([j[:, free], np.diag(np.sqrt(damping) * scale)[:, free]])
+            step[free] = np.linalg.lstsq(system, np.append(-r, np.zeros(x.size)), rcond=1e-15)[0]
+            trial = np.clip(x + step, self.low, self.high)
+            foretold = float(r @ r - np.sum((r + j @ (trial - x)) ** 2))
+            if foretold <= ALMOST * float(r @ r) or not np.isfinite(foretold):
+                break
+            new = self.residuals(trial)
+            possible = not np.any(new == NO_ANSWER) and float(np.abs(new).max()) < HUGE
+            share = float(r @ r - new @ new) / foretold if possible else -1.0
+            if share > 0.0:
+                x, r = trial, new
+                j = self.slopes(x, r, np.where(x != 0, 0.1 * np.abs(x), widths))
+                damping, growth = damping * max(1.0 / 3.0, 1.0 - (2.0 * share - 1.0) ** 3), 2.0
+            else:
+                damping, growth = damping * growth, 2.0 * growth
+        return Point(x, r, j)
 
     def polish(self, x: np.ndarray, widths: np.ndarray, rounds: int) -> np.ndarray:
         """Steps of Gauss and Newton with fresh slopes, until they are below 1e-11 of the widths or no longer lower chi2."""
