@@ -65,7 +65,9 @@ def test_the_summary_counts_what_the_intervals_hold() -> None:
     rows = []
     for k in range(2000):
         values = {n: 10 * t + t * rng.standard_normal() for n, t in recovery.TRUTH.items()}
-        found = {n: {"value": v, "minus": t, "plus": t, "limit": None, "true": 10 * t} for (n, t), v in zip(recovery.TRUTH.items(), values.values(), strict=True)}
+        found = {
+            n: {"value": v, "minus": t, "plus": t, "limit": None, "true": 10 * t} for (n, t), v in zip(recovery.TRUTH.items(), values.values(), strict=True)
+        }
         for n, t in recovery.TRUTH.items():
             found[n]["wide"] = (values[n] - 1.96 * t, values[n] + 1.96 * t)
         rows.append({"k": k, "converged": True, **found})

@@ -40,7 +40,8 @@ def read_series(
     x: column of the setting (default: the first). value: column of the quantity (default: the first one after x that has an uncertainty, or
     that is counted). error: its standard error, one column or (downwards, upwards); by default the columns named like the value with `_error`,
     or with `_minus` and `_plus`, before the unit: `decay_ns` has `decay_error_ns`. Without one, a column named `counts` (or `..._counts`) is
-    Poisson distributed, and one named `clicks` beside `trials` binomially; are_counts: the value is counted, whatever its name. Other columns may hold anything.
+    Poisson distributed, and one named `clicks` beside `trials` binomially; are_counts: the value is counted, whatever its name.
+    Other columns may hold anything.
     between: (low, high) of x in the file's own unit, rows outside are left out; skip_bad: leave out rows with entries that are no numbers. Both
     are told in `left_out`. Raises InputError with file and row for a missing or empty file, a missing column, and an entry that is not a finite
     number. Warns (DataWarning) of a setting that is there twice with nothing to tell the rows apart, and of a single point.

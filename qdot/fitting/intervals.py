@@ -22,6 +22,8 @@ TWO_SIDED_95 = 3.841458820694124
 CONFIDENCE = 0.95
 CLOSE = 0.06
 """How near to the end of an interval, as a fraction of it, chi2 is calculated; the last step is a straight line through its root."""
+DOUBT = 0.25
+"""A rise above which a plain function is searched again, from further away."""
 STIFF = 100.0
 """How much more than chi2 the condition counts under which a derived quantity is profiled, in its standard errors."""
 
@@ -101,7 +103,9 @@ class Profile:
             x[free] += self.widths[free] * np.linalg.lstsq(a, -change, rcond=1e-10)[0]
             x = np.clip(x, self.problem.low, self.problem.high)
             found = self.problem.descend(x, self.widths, free, nearest.slopes, tolerance=3e-3)
-            if self.problem.is_cheap:  # the valley may bend away from where it pointed: look again from what is known on this side
+            if (
+                self.problem.is_cheap and found.chi2 > self.best.chi2 + DOUBT
+            ):  # the valley may bend away from where it pointed: look again from what is known on this side
                 starts = [found.x, np.where(free, nearest.x, x)]
                 found = min((self.problem.marquardt(s, self.widths, 1e-3, free) for s in starts), key=lambda p: p.chi2)
             known[value] = found

@@ -38,7 +38,8 @@ class Observation:
     at: {dotted name: value} of the experiment in this measurement; drive: another drive. quantity: what a series is, if its column does not say.
     response: of the instrument. scale: a number, or the name of a parameter, that multiplies what is predicted ("calibration.flux");
     power_scale: the name of a parameter that multiplies the power ("calibration.power"). curve: a function (experiment, tau_ns) -> values for a
-    histogram of something else; integral: that over tau, where it is known better than by three points in each bin. name: head of the names of its own parameters.
+    histogram of something else; integral: that over tau, where it is known better than by three points in each bin.
+    name: head of the names of its own parameters.
     """
 
     data: Measured
