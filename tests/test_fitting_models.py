@@ -196,13 +196,13 @@ def test_counts_per_flux_click_fractions_and_decays_give_back_what_made_them() -
     """A pumped two-level emitter under pulses and its decay: lifetime from the trace, pump from click fractions, both at once."""
     truth = Experiment(TwoLevel(lifetime_ns=0.8, pump_per_ns_per_uW=0.3), drive=Gaussian(power_uW=1.0, fwhm_ns=0.02, period_ns=12.5), collection={"X": 0.3})
     rng = np.random.default_rng(5)
-    powers = np.array([0.2, 1.0, 4.0])
+    powers = np.array([0.2, 4.0])
     p = [1 - float(truth.replace({"drive.power_uW": w}).photon_numbers("X").probabilities[0]) for w in powers]
-    clicks = Series.of_clicks(powers, rng.binomial(200000, p), np.full(3, 200000), "power_uW", "clicks", "drawn")
-    left = np.arange(0, 100) * 0.1
-    inside = np.linspace(0.0005, 0.0995, 100)
-    flux = np.asarray(truth.emission_profile(np.mod((left[:, None] + inside - 1.0).ravel(), 12.5), "X")).reshape(100, 100).mean(axis=1)
-    h = Histogram(left, 0.1, rng.poisson(3000 * flux + 1).astype(float), "drawn", "time_ns")
+    clicks = Series.of_clicks(powers, rng.binomial(200000, p), np.full(2, 200000), "power_uW", "clicks", "drawn")
+    left = np.arange(0, 40) * 0.25
+    inside = np.linspace(0.00125, 0.24875, 100)
+    flux = np.asarray(truth.emission_profile(np.mod((left[:, None] + inside - 1.0).ravel(), 12.5), "X")).reshape(40, 100).mean(axis=1)
+    h = Histogram(left, 0.25, rng.poisson(3000 * flux + 1).astype(float), "drawn", "time_ns")
     vary = {
         "source.lifetime_ns": (1.1, 0.1, 5.0),
         "source.pump_per_ns_per_uW": 0.1,

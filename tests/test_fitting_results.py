@@ -137,12 +137,12 @@ def test_is_a_dark_path_needed() -> None:
         value = np.array([float(truth.replace({"drive.power_uW": p}).g2_zero("pair")) for p in powers])
         s = Series(powers, value * (1 + 0.03 * rng.standard_normal(9)), 0.03 * value, 0.03 * value, "power_uW", "g2_zero", "drawn")
         null, alternative = qdot.fit(bright, s, ladder, label="pair"), qdot.fit(dark, s, path, label="pair")
-        verdicts.append(compare(null, alternative, draws=19, rng=rng))
+        verdicts.append(compare(null, alternative, draws=9, rng=rng))
     assert verdicts[0].gain > 100
-    assert verdicts[0].p_bootstrap == pytest.approx(0.05)
+    assert verdicts[0].p_bootstrap == pytest.approx(0.1)  # none of nine drawn gains is as large
     assert verdicts[1].gain < 0
     assert verdicts[1].p_bootstrap is not None
-    assert verdicts[1].p_bootstrap > 0.05
+    assert verdicts[1].p_bootstrap > 0.1
     assert verdicts[0].p_wilks is None  # not nested
     assert "BrightCascade(pump_per_ns_per_uW, pump_ratio) (null)" in str(verdicts[0])
 
@@ -186,11 +186,11 @@ def test_goodness_at_few_counts_is_not_that_of_chi2() -> None:
 def test_the_posterior_of_a_line_is_its_gaussian() -> None:
     pytest.importorskip("emcee")
     result = fitting.fit(straight, LINE, {"a": (0.3, -10.0, 10.0), "b": (1.0, -10.0, 10.0)})
-    chain = result.sample(600, np.random.default_rng(3))
+    chain = result.sample(400, np.random.default_rng(3))
     assert chain.samples.mean(axis=0) == pytest.approx([p.value for p in result.parameters.values()], abs=0.03)
     assert np.cov(chain.samples.T) == pytest.approx(result.covariance, rel=0.25)
     assert "acceptance" in str(chain)
-    again = result.sample(600, np.random.default_rng(3))
+    again = result.sample(400, np.random.default_rng(3))
     assert np.array_equal(chain.samples, again.samples)
 
 
