@@ -1,7 +1,7 @@
-"""Build hook: compiles qdot/evolve/taylor.c where a C compiler is at hand. Without one, or where compiling fails, qdot is built all the same, in pure Python.
+"""Build hook: compiles the kernels where a C compiler is at hand. Without one, or where compiling fails, qdot is built all the same, in pure Python.
 
-ctypes loads the library, so that a wheel with it fits every Python 3 of the platform (py3-none-<platform>); one without is py3-none-any.
-A wheel takes it from a temporary folder; an editable install has it beside the source. `python hatch_build.py` puts it there too, after a change of the source.
+ctypes loads a library, so that a wheel with one fits every Python 3 of the platform (py3-none-<platform>); one without any is py3-none-any.
+A wheel takes them from a temporary folder; an editable install has them beside their sources. `python hatch_build.py` puts them there too, after a change.
 QDOT_PURE, set to any text, skips compiling. CC names the compiler.
 """
 
@@ -24,11 +24,16 @@ try:
 except ImportError:  # run by hand, or by the tests
     BuildHookInterface = object
 
-FOLDER = Path("qdot", "evolve")
-SOURCE = "taylor.c"
-LIBRARY = "_taylor.dll" if sys.platform == "win32" else "_taylor.so"
+KERNELS = (Path("qdot", "evolve", "taylor.c"), Path("qdot", "tags", "pairs.c"), Path("qdot", "tags", "simulation", "events.c"))
+"""The sources; `taylor.c` becomes `_taylor.so` in the same folder."""
+ENDING = ".dll" if sys.platform == "win32" else ".so"
 FLAGS = ("-O3", "-fPIC", "-shared", "-std=c99", "-ffp-contract=off")
 """Digits must not depend on the machine: no fused multiply-adds, no -ffast-math; and wheels travel: no -march=native."""
+
+
+def library(source: Path) -> Path:
+    """Where the library of a source belongs."""
+    return source.with_name(f"_{source.stem}{ENDING}")
 
 
 def compiler() -> list[str]:
@@ -84,21 +89,23 @@ class KernelHook(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, and tell the wheel that it holds the library and fits this platform only."""
-        folder = Path(self.root) / FOLDER
+        """Compile, and tell the wheel that it holds the libraries and fits this platform only."""
+        root = Path(self.root)
         if version == "editable":
-            build(folder / SOURCE, folder / LIBRARY, self.app.display_warning)
+            for source in KERNELS:
+                build(root / source, root / library(source), self.app.display_warning)
             return
         self.scratch = tempfile.TemporaryDirectory(prefix="qdot-")
-        library = build(folder / SOURCE, Path(self.scratch.name) / LIBRARY, self.app.display_warning)
-        if library is None:
+        made = {source: build(root / source, Path(self.scratch.name) / library(source).name, self.app.display_warning) for source in KERNELS}
+        included = {str(where): library(source).as_posix() for source, where in made.items() if where is not None}
+        if not included:
             return
         from packaging.tags import platform_tags  # hatchling depends on it
 
         platform = next(tag for tag in platform_tags() if "manylinux" not in tag and "musllinux" not in tag)  # built here, audited by nobody
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
-        build_data["force_include"][str(library)] = (FOLDER / LIBRARY).as_posix()
+        build_data["force_include"] |= included
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary folder."""
@@ -107,5 +114,6 @@ class KernelHook(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    here = Path(__file__).resolve().parent / FOLDER
-    print(build(here / SOURCE, here / LIBRARY, lambda text: print(text, file=sys.stderr)) or "no library")
+    for one in KERNELS:
+        here = Path(__file__).resolve().parent / one
+        print(build(here, library(here), lambda text: print(text, file=sys.stderr)) or f"no library of {one.name}")

@@ -50,8 +50,7 @@ delays_ns = np.geomspace(1e-3, 1e5, 300)
 g2 = dot.g2(delays_ns, "pair", "pair")
 print(g2)
 ax = g2.plot()
-ax.axhline(1.0, color="0.6", lw=0.8, ls=":");
-
+ax.axhline(1.0, color="0.6", lw=0.8, ls=":")
 # %% [markdown]
 # XX before X and X before XX are different curves: the biexciton's photon comes first, and after an exciton's photon the dot is empty.
 
@@ -59,7 +58,7 @@ ax.axhline(1.0, color="0.6", lw=0.8, ls=":");
 ax = dot.g2(delays_ns, "XX", "X").plot()
 ax = dot.g2(delays_ns, "X", "XX").plot(ax)
 ax.set_ylabel("g2")
-ax.legend();
+ax.legend()
 
 # %% [markdown]
 # ## Power by power
@@ -104,7 +103,7 @@ for row in zip(powers_uW, g2_zero, flux_per_ns, pair_fraction, strict=True):
     print("{:12.4g}  {:12.5g}  {:12.4e}  {:.4f}".format(*row))
 
 # %%
-draw(dot, powers_uW, shown_uW=dot.drive.power_uW);
+draw(dot, powers_uW, shown_uW=dot.drive.power_uW)
 
 # %% [markdown]
 # ## With sliders
@@ -130,4 +129,4 @@ widgets.interact(
     selectivity=widgets.FloatSlider(0.97, min=0.0, max=1.0, step=0.01, description="selectivity", continuous_update=False),
     log_flip_per_ns=widgets.FloatSlider(-3.3, min=-6, max=0, step=0.1, description="lg flip·ns", continuous_update=False),
     pump_ratio=widgets.FloatSlider(1.0, min=0.0, max=5.0, step=0.1, description="P2/P1", continuous_update=False),
-);
+)

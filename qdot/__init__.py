@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
-from qdot import drive, emitters, model
+from qdot import drive, emitters, model, polarisation
 from qdot.errors import InputError
 from qdot.experiment import Experiment
 from qdot.generator import lindblad, rate
-from qdot.model import Model
+from qdot.micropillar import InMicropillar, Micropillar
+from qdot.model import Filter, Model
+from qdot.polarisation import Polarisation
 
 __version__ = "0.1.0"
 __all__ = [
+    "Correlation",
     "Experiment",
+    "Filter",
     "FitResult",
     "Histogram",
+    "InMicropillar",
     "InputError",
+    "Micropillar",
     "Model",
+    "Polarisation",
     "Series",
     "Sweep",
+    "Tags",
     "__version__",
+    "correlate",
+    "correlate3",
     "drive",
     "emitters",
     "fit",
     "from_qutip",
     "lindblad",
     "model",
+    "open_tags",
+    "polarisation",
     "rate",
+    "read_card",
     "read_histogram",
     "read_series",
+    "read_tags",
+    "save_tags",
     "sensitivities",
+    "simulate_tags",
     "sweep",
 ]
 
@@ -61,6 +77,14 @@ def __getattr__(name: str) -> Any:
         from qdot import data
 
         return getattr(data, name)
+    if name == "simulate_tags":
+        from qdot.tags import simulation
+
+        return simulation.simulate_tags
+    if name in ("Tags", "read_tags", "open_tags", "save_tags", "read_card", "correlate", "correlate3", "Correlation"):
+        from qdot import tags
+
+        return getattr(tags, name)
     if name == "sensitivities":
         from qdot import sensitivity
 

@@ -415,6 +415,97 @@ def _axis(text: str) -> tuple[str, list[float]]:
     return name.strip(), values
 
 
+@app.command("correlate")
+def _correlate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Time tags (PTU, .ttbin, NPZ, NPY, HDF5, CSV) or a histogram of a card.", show_default=False)],
+    channels: Annotated[
+        tuple[str, str] | None, typer.Option("--channels", metavar="A B", help="First and second channel, by number or name.", show_default=False)
+    ] = None,
+    third: Annotated[str | None, typer.Option("--third", metavar="C", help="With --channels: g3 with this third channel.", show_default=False)] = None,
+    bin_ps: Annotated[float | None, typer.Option("--bin-ps", metavar="N", help="Width of a bin in ps; needed for tags.", show_default=False)] = None,
+    range_ns: Annotated[float | None, typer.Option("--range-ns", metavar="R", help="Delays from -R to R; needed for tags.", show_default=False)] = None,
+    period_ns: Annotated[float | None, typer.Option("--period-ns", metavar="T", help="Repetition period of the laser.", show_default=False)] = None,
+    normalise: Annotated[str | None, typer.Option("--normalise", metavar="HOW", help="side_peaks, rates or long_delay.", show_default=False)] = None,
+    zero_delay_ns: Annotated[float | None, typer.Option("--zero-delay-ns", metavar="Z", help="Cable delay; else it is found.", show_default=False)] = None,
+    sync_period_ns: Annotated[float | None, typer.Option("--sync-period-ns", metavar="T", help="True sync period of a T3 file.", show_default=False)] = None,
+    curve: Annotated[int | None, typer.Option("--curve", metavar="N", help="Curve of a PHU file, from 0.", show_default=False)] = None,
+    leave_out: Annotated[list[int] | None, typer.Option("--leave-out", metavar="N", help="A snapshot to leave out, from 1.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Correlate two channels of time tags: all pairs, normalised, with errors and warnings."""
+    from qdot import tags
+
+    held = tags.open_data(file, None if sync_period_ns is None else 1000 * sync_period_ns, curve, leave_out or ())
+    if isinstance(held, tags.Recording):
+        for name, value, example in (("--bin-ps", bin_ps, "--bin-ps 256"), ("--range-ns", range_ns, "--range-ns 500")):
+            if value is None:
+                raise bad(name, "be given for time tags", "nothing", f"for example {example}")
+    chosen = None if channels is None else [held.number(c) if isinstance(held, tags.Recording) else c for c in channels]
+    asked = {"bin_ps": bin_ps, "range_ns": range_ns, "period_ns": period_ns, "normalise": normalise}
+    with _share_bar(f"reading {file.name}") as told:
+        if third is None:
+            found: Any = tags.correlate(held, chosen, zero_delay_ns=zero_delay_ns, progress=told, **asked)  # type: ignore[arg-type]
+        else:
+            if chosen is None or not isinstance(held, tags.Recording) or zero_delay_ns is not None:
+                raise bad("--third", "come with --channels and time tags, without --zero-delay-ns", f"{third}", "for example --channels 0 1 --third 2")
+            found = tags.correlate3(held, [*chosen, held.number(third)], progress=told, **asked)  # type: ignore[list-item, arg-type]
+    _print(_as_json(found.as_dict()) if as_json else str(found))
+
+
+@app.command("simulate")
+def _simulate(
+    file: Annotated[Path, typer.Argument(metavar="SCENARIO.toml", help="The scenario; its detectors record the tags.", show_default=False)],
+    duration_ms: Annotated[float, typer.Option("--duration-ms", metavar="T", help="Length of the record in ms.", show_default=False)],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random numbers: one seed, one record.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the tags: .npz, .h5 or .csv.", show_default=False)],
+    channel: Annotated[
+        list[str] | None,
+        typer.Option("--channel", metavar="NAME=LABEL", help="What a channel sees (XX+X: the sum); a detector, or else an ideal channel.", show_default=False),
+    ] = None,
+    repeat_ns: Annotated[
+        float | None, typer.Option("--repeat-ns", metavar="T", help="Begin anew in the start state every T ns: a single pulse, repeated.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate time tags of a scenario and write them to a file; without detectors and --channel, one ideal channel for each line."""
+    import numpy as np
+
+    from qdot import scenario, tags
+    from qdot.tags.files import WRITERS
+    from qdot.tags.simulation import simulate_tags
+
+    if seed < 0:
+        raise bad("--seed", "be a whole number >= 0", seed)
+    if out.suffix not in WRITERS:
+        raise bad("--out", f"end in {', '.join(WRITERS)}", repr(out.name), "the ending chooses the format")
+    experiment = scenario.load(file).experiment()
+    channels: dict[str | int, Any] = {}
+    for text in channel or []:
+        name, given, label = text.partition("=")
+        if not given or not name or not label:
+            raise bad("--channel", "be NAME=LABEL", repr(text), "for example --channel A=X")
+        channels[int(name) if name.isdecimal() else name] = label.split("+") if "+" in label else label
+    if not channels and not experiment.detectors:
+        channels = {line: line for line in experiment.model.lines}
+    with _busy(f"simulating {duration_ms:g} ms"):
+        record = simulate_tags(experiment, 1e6 * duration_ms, channels, np.random.default_rng(seed), repeat_ns=repeat_ns)
+        tags.save_tags(record, out)
+    about = {"file": str(out), "duration_s": record.duration_s, "period_ps": record.period_ps, "seed": seed}
+    photons = [{"channel": c, "name": record.names[c], "photons": n, "per_s": n / record.duration_s} for c, n in record.counts.items()]
+    _print(_as_json({**about, "channels": photons}) if as_json else f"{record}\nwritten to {out}")
+
+
+@contextmanager
+def _share_bar(what: str) -> Iterator[Callable[[float], object]]:
+    """A bar on standard error, moved by the function that it gives; silent where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
 @app.command("emitters")
 def _emitters(as_json: AsJson = False) -> None:
     """List the emitters with every parameter: unit, default, bounds and meaning."""
@@ -516,7 +607,7 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
     joint = bool(numbers) and isinstance(numbers[0], list)
     for n, p in enumerate([] if joint else numbers):
         single.add_row(f"P({n})", _number(p), "")
-    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "errors"}
+    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors", *FIELD_TITLES}
     for key, value in result.items():
         if key in skip:
             continue
@@ -539,6 +630,79 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
         for m, value in enumerate(result["side_peaks"]):
             table.add_row(str(m), _number(value))
         yield table
+    for key, title in FIELD_TITLES.items():
+        if key in result:
+            yield from _field_tables(title, result[key])
+    yield from _recorded_tables(result.get("recorded", {}))
+
+
+FIELD_TITLES = {
+    "g1": "g1",
+    "spectrum": "spectrum",
+    "filtered_g2": "g2 behind filters",
+    "interference": "two-photon interference",
+    "two_photon_state": "two-photon state",
+    "arrival_times": "arrival times",
+    "delay_distribution": "density of the delay, 1/ns",
+}
+"""What rests on fields or on the time of photons, with its heading."""
+
+
+def _field_tables(title: str, found: Mapping[str, Any]) -> Iterable[Table]:
+    """Figures, curves and density matrices of one of them."""
+    figures = {k: v for k, v in found.items() if v is None or isinstance(v, int | float)}
+    figures |= {f"elastic line at {line['energy_ueV']:g} ueV": line["photons"] for line in found.get("elastic", [])}
+    if figures:
+        table = _table(title, "quantity", "value")
+        for name, value in figures.items():
+            table.add_row(name, _number(value))
+        yield table
+    rho = found.get("density_matrix")
+    if rho:
+        table = _table(f"{title}: coincidences (first photon down, second across)", "", *"HVDARL")
+        for a in "HVDARL":
+            table.add_row(a, *(_number(found["coincidences"][a + b]) for b in "HVDARL"))
+        yield table
+        table = _table(f"{title}: density matrix", "", *rho["basis"])
+        for name, real, imag in zip(rho["basis"], rho["real"], rho["imag"], strict=True):
+            table.add_row(name, *(f"{re:+.5f} {im:+.5f}i" for re, im in zip(real, imag, strict=True)))
+        yield table
+    curve = {k: v for k, v in found.items() if k in ("tau_ns", "energy_ueV", "value", "real", "imag")}
+    if curve:
+        heads = {"tau_ns": "tau (ns)", "energy_ueV": "energy (ueV)", "value": found.get("unit", "value")}
+        table = _table(title, *(heads.get(k, k) for k in curve))
+        for row in zip(*curve.values(), strict=True):
+            table.add_row(*map(_number, row))
+        yield table
+
+
+def _recorded_tables(recorded: Mapping[str, Any]) -> Iterable[Table]:
+    """What the detectors record."""
+    rates = recorded.get("counts_per_s", {})
+    if rates:
+        table = _table("recorded: counts per s", "detector", *next(iter(rates.values())))
+        for name, rate in rates.items():
+            table.add_row(name, *map(_number, rate.values()))
+        yield table
+    clicks = recorded.get("clicks")
+    if clicks:
+        table = _table(f"recorded: counts of each detector per pulse, {clicks['window']}", *clicks["detectors"], "probability")
+        for pattern in clicks["patterns"]:
+            table.add_row(*map(str, pattern["counts"]), _number(pattern["probability"]))
+        yield table
+        table = _table("recorded: clicks", "quantity", "of", "value")
+        for key in ("click_probability", "coincidence_probability", "coincidences_per_s", "heralding_efficiency", "g2_zero"):
+            for name, value in (clicks[key] or {}).items():
+                table.add_row(key, name, _number(value))
+        yield table
+    for key, axis, values in (("coincidences", "tau_ns", "g2"), ("peaks", None, "area")):
+        one = recorded.get(key)
+        if one:
+            table = _table(f"recorded: {key} of {one['first']} and {one['second']}", axis or "peak", values, "expected counts")
+            places = one[axis] if axis else range(len(one[values]))
+            for place, value, count in zip(places, one[values], one["expected_counts"] or [None] * len(one[values]), strict=True):
+                table.add_row(_number(place), _number(value), _number(count))
+            yield table
 
 
 def describe_emitters() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ Rates are in 1/ns (1/lifetime), energies in ueV, angular frequencies in rad/ns.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,6 +91,30 @@ class Cavity:
     polarisation: str = ""
 
 
+@dataclass(frozen=True)
+class Filter:
+    """A spectral filter, two equal mirrors, in the light of one line: Lorentzian transmission of full width fwhm_ueV, 1 at its centre.
+
+    What passes is the line `name`; what is reflected is lost. centre_ueV: above the frame. share: part of the line's light that goes this way, the
+    rest staying in the line. polarisation: of the light that is filtered. fock: number states 0 .. fock-1 of the light inside.
+    The filter is driven by the source and never acts back on it (a cascaded system).
+    Source: Carmichael, Phys. Rev. Lett. 70, 2273 (1993); Gardiner, ibid. 2269.
+    """
+
+    name: str
+    line: str
+    fwhm_ueV: float
+    centre_ueV: float = 0.0
+    share: float = 1.0
+    polarisation: str = ""
+    fock: int = 3
+
+    @property
+    def photon(self) -> str:
+        """The line that leaves it."""
+        return self.name
+
+
 def operator(matrix: Any, argument: str) -> sp.csr_array:
     """A square operator, from a QuTiP Qobj or any array, as a sparse complex matrix. Raises InputError if it is not square and finite."""
     if isinstance(matrix, sp.csr_array) and matrix.dtype == complex and matrix.shape[0] == matrix.shape[1] and np.all(np.isfinite(matrix.data)):
@@ -145,7 +169,7 @@ class Operators(NamedTuple):
 class Model:
     """A source: levels (the first is the start unless `start` names another), what couples them and what light they emit.
 
-    groups: names for sets of lines, for example {"pair": ("XX", "X")}.
+    filters: spectral filters that light meets on its way. groups: names for sets of lines, for example {"pair": ("XX", "X")}.
     time_resolution_ns: processes faster than this were left out when the model was made (0: none); pulses must be longer.
     Raises InputError for an unknown level, a rate that is negative or not finite, a cavity with fewer than two number states.
     """
@@ -157,6 +181,7 @@ class Model:
     couplings: tuple[Coupling | HamiltonianOperator, ...] = ()
     dephasings: tuple[Dephasing, ...] = ()
     cavities: tuple[Cavity, ...] = ()
+    filters: tuple[Filter, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     time_resolution_ns: float = 0.0
 
@@ -164,9 +189,14 @@ class Model:
         check(self)
 
     @property
+    def modes(self) -> tuple[Cavity | Filter, ...]:
+        """Everything that holds photons and is cut off somewhere, in the order of the operators' factors."""
+        return (*self.cavities, *self.filters)
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The lines that emit light, in order of appearance."""
-        names = [j.photon for j in self.jumps] + [c.photon for c in self.cavities]
+        names = [j.photon for j in self.jumps] + [m.photon for m in self.modes]
         return tuple(dict.fromkeys(n for n in names if n is not None))
 
     @property
@@ -189,18 +219,22 @@ class Model:
         raise unknown(argument + " (a label that the source emits)", label, [*self.lines, *self.groups])
 
     def with_more_fock(self) -> Model:
-        """The same model with a third more number states in every cavity, at least two: enough to see a slowly falling tail."""
-        if isinstance(self.start, np.ndarray):
+        """The same model with a third more number states in every mode, at least two: enough to see a slowly falling tail."""
+        if self.cavities and isinstance(self.start, np.ndarray):
             raise bad("Model.start", "be a level name for a model with cavities", "a matrix", "name the level; cavities start empty")
-        return replace(self, cavities=tuple(replace(c, fock=c.fock + max(2, c.fock // 3)) for c in self.cavities))
+        return self._with_fock(lambda fock: fock + max(2, fock // 3))
 
     def with_fewer_fock(self, less: int) -> Model:
-        """The same model with `less` number states less in every cavity."""
-        return replace(self, cavities=tuple(replace(c, fock=c.fock - less) for c in self.cavities))
+        """The same model with `less` number states less in every mode."""
+        return self._with_fock(lambda fock: fock - less)
+
+    def _with_fock(self, change: Callable[[int], int]) -> Model:
+        cavities = tuple(replace(m, fock=change(m.fock)) for m in self.cavities)
+        return replace(self, cavities=cavities, filters=tuple(replace(m, fock=change(m.fock)) for m in self.filters))
 
     def operators(self) -> Operators:
         """All operators as sparse matrices on (level) x (Fock) x ..."""
-        return _write_out(self)
+        return _filtered(_write_out(self), self.filters)
 
     def first_rabi_per_ns(self, drive: str) -> float:
         """Rabi frequency of the first-listed coupling of a drive at unit envelope, in rad/ns; 0 if it drives none."""
@@ -216,7 +250,7 @@ class Model:
         import qutip
 
         ops = self.operators()
-        dims = [[len(self.levels), *(c.fock for c in self.cavities)]] * 2
+        dims = [[len(self.levels), *(m.fock for m in self.modes)]] * 2
         dims = [[d for d in side if d > 1] or [1] for side in dims]
 
         def q(m: Any) -> qutip.Qobj:
@@ -322,12 +356,33 @@ def check(model: Model) -> None:
             number(f"cavity[{i}].g_per_ns", g, unit="rad/ns")
             if a == b:
                 raise bad(f"cavity[{i}].transitions", "join two different levels", f"{a!r} -> {b!r}")
+    _check_filters(model)
     for group, members in model.groups.items():
         if group in model.lines:
             raise bad(f"groups.{group}", "differ from every line's name", repr(group), "rename the group")
         if not members:
             raise bad(f"groups.{group}", "hold at least one line", "nothing")
     number("time_resolution_ns", model.time_resolution_ns, low=0.0, unit="ns")
+
+
+def _check_filters(model: Model) -> None:
+    """Raise InputError for a filter that nothing can pass, or that is asked for more light than there is."""
+    emitted = {e.photon for e in (*model.jumps, *model.cavities) if e.photon is not None}
+    names = [m.name for m in model.modes]
+    for i, f in enumerate(model.filters):
+        here = f"filters[{i}]"
+        if f.line not in emitted:
+            raise unknown(f"{here}.line (a line that the source emits)", f.line, sorted(emitted))
+        if f.name in emitted or names.count(f.name) > 1:
+            raise bad(f"{here}.name", "be a new name: light that has passed is a line of its own", repr(f.name), "rename the filter")
+        number(f"{here}.fwhm_ueV", f.fwhm_ueV, low=0.0, open_low=True, unit="ueV")
+        number(f"{here}.centre_ueV", f.centre_ueV, unit="ueV")
+        number(f"{here}.share", f.share, low=0.0, high=1.0, open_low=True)
+        if isinstance(f.fock, bool) or not isinstance(f.fock, int) or f.fock < 2:
+            raise bad(f"{here}.fock", "be a whole number >= 2 (number states 0 .. fock-1)", f.fock)
+        together = sum(g.share for g in model.filters if (g.line, g.polarisation) == (f.line, f.polarisation))
+        if together > 1.0 + 1e-12:
+            raise bad(f"{here}.share", "add up to at most 1 over the filters of a line", together, "lower the shares: light is split before it is filtered")
 
 
 class _Entries:
@@ -425,3 +480,45 @@ def _write_out(model: Model) -> Operators:
     level_of = np.repeat(np.arange(n_levels), n_fock)
     top = np.any(occupation == (np.array(focks, dtype=int)[:, None] - 1), axis=0) if focks else np.zeros(1, dtype=bool)
     return Operators(sp.csr_array(hamiltonian), tuple(driven), tuple(jumps), start, level_of, np.tile(top, n_levels))
+
+
+def _filtered(ops: Operators, filters: Sequence[Filter]) -> Operators:
+    """The operators with filters in the light: each adds a mode that a share of one field operator c drives and that never acts back.
+
+    In series, with root(k/2) a leaving each mirror: H = (root(k/2) / 2i)(a^dag c - c^dag a), reflected c + root(k/2) a, transmitted root(k/2) a.
+    """
+    for i, f in enumerate(filters):
+        n, eye = ops.start.shape[0], sp.eye_array(f.fock, format="csr", dtype=complex)
+        mine = [k for k, j in enumerate(ops.jumps) if (j.photon, j.polarisation) == (f.line, f.polarisation)]
+        if len(mine) != 1 or ops.jumps[mine[0]].drive is not None:
+            light = f"line {f.line!r}" + (f" in polarisation {f.polarisation!r}" if f.polarisation else "")
+            must = f"filter {light} that one undriven jump emits, because modes that can be told apart need a filter each"
+            raise bad(f"filters[{i}]", must, f"{len(mine)} such jumps", "name one polarisation, or give the source one line for each transition")
+
+        def wide(m: sp.csr_array, eye: sp.csr_array = eye) -> sp.csr_array:
+            return sp.csr_array(sp.kron(m, eye, format="csr"))
+
+        before = sum(g.share for g in filters[:i] if (g.line, g.polarisation) == (f.line, f.polarisation))
+        # what earlier filters have left of the line, and this one's part of it
+        c = wide(ops.jumps[mine[0]].matrix * math.sqrt(f.share / (1.0 - before)))
+        left = math.sqrt(max(0.0, (1.0 - before - f.share) / (1.0 - before)))
+        lower = sp.kron(sp.eye_array(n), sp.diags_array(np.sqrt(np.arange(1.0, f.fock)), offsets=1), format="csr").astype(complex)
+        number_of = sp.kron(sp.eye_array(n), sp.diags_array(np.arange(f.fock) * f.centre_ueV / HBAR_UEV_NS), format="csr")
+        out = sp.csr_array(lower * math.sqrt(0.5 * f.fwhm_ueV / HBAR_UEV_NS))
+        drive = (out.conj().T @ c) * -0.5j
+        jumps = [JumpOperator(wide(j.matrix) * (left if k in mine else 1.0), j.photon, j.polarisation, j.drive) for k, j in enumerate(ops.jumps)]
+        jumps = [j for k, j in enumerate(jumps) if left > 0.0 or k not in mine]
+        jumps += [JumpOperator(sp.csr_array(c + out)), JumpOperator(out, f.name, f.polarisation)]
+        driven = tuple(HamiltonianOperator(wide(d.matrix), d.drive, d.envelope) for d in ops.driven)
+        vacuum = np.zeros((f.fock, f.fock))
+        vacuum[0, 0] = 1.0
+        top = np.arange(f.fock) == f.fock - 1
+        ops = Operators(
+            sp.csr_array(wide(ops.hamiltonian) + number_of + drive + drive.conj().T),
+            driven,
+            tuple(jumps),
+            np.kron(ops.start, vacuum),
+            np.repeat(ops.level_of, f.fock),
+            (ops.top_fock[:, None] | top).ravel(),
+        )
+    return ops

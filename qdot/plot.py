@@ -14,10 +14,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from qdot.data import Series, split_unit
-from qdot.results import Curve, PhotonNumbers
+from qdot.results import Curve, PhotonNumbers, Spectrum
 
 if TYPE_CHECKING:
     from qdot.fitting import FitResult, Term
+    from qdot.tags.correlation import Correlation
+    from qdot.tags.triples import TripleCorrelation
 
 DECADES = 2.0
 """An axis whose values are positive and span more than this many powers of ten is logarithmic."""
@@ -27,7 +29,15 @@ TALL = 4
 """Up to this many panels stand in one column."""
 BAR = 0.3
 """Width of a bar, in photons."""
-WORDS = {"g2_zero": "g2(0)", "tau": r"delay $\tau$", "tau1": r"delay $\tau_1$", "tau2": r"delay $\tau_2$", "t": "time"}
+WORDS = {
+    "g2_zero": "g2(0)",
+    "tau": r"delay $\tau$",
+    "tau1": r"delay $\tau_1$",
+    "tau2": r"delay $\tau_2$",
+    "t": "time",
+    "t1": r"time $t_1$",
+    "t2": r"time $t_2$",
+}
 
 
 def curve(result: Curve, ax: Axes | None = None) -> Axes:
@@ -36,16 +46,52 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(axis_label(result.argument))
     if result.x2 is not None and result.value.ndim == 2:
         mesh = ax.pcolormesh(result.x, result.x2, result.value, shading="nearest")
-        ax.set_ylabel(axis_label("tau2_ns"))
+        ax.set_ylabel(axis_label(result.argument2))
         ax.figure.colorbar(mesh, ax=ax, label=result.quantity)
         return ax
     marker = "o" if result.argument == "period" or result.x.size == 1 else ""
-    ax.plot(result.x, result.value, marker=marker, label=f"{result.quantity}, {result.stage}")
+    value, quantity = (np.abs(result.value), f"|{result.quantity}|") if np.iscomplexobj(result.value) else (result.value, result.quantity)
+    ax.plot(result.x, value, marker=marker, label=f"{quantity}, {result.stage}")
     if _wide(result.x):
         ax.set_xscale("log")
-    if _wide(result.value):
+    if _wide(value):
         ax.set_yscale("log")
-    ax.set_ylabel(f"{result.quantity} (1/ns)" if result.quantity.startswith("flux") else result.quantity)
+    ax.set_ylabel(f"{quantity} (1/ns)" if quantity.startswith(("flux", "density")) else quantity)
+    return ax
+
+
+def spectrum(result: Spectrum, ax: Axes | None = None) -> Axes:
+    """A spectrum against energy, elastic lines as vertical lines with their photons in the legend."""
+    ax = _axes(ax)
+    ax.plot(result.energy_ueV, result.value, label=f"{result.label}, {result.stage}")
+    for energy, photons in result.elastic:
+        ax.axvline(energy, linestyle="--", color="0.5", label=f"elastic, {photons:.3g} per ns")
+    ax.set_xlabel(axis_label("energy_ueV"))
+    ax.set_ylabel(f"photons ({result.unit})")
+    return ax
+
+
+def correlation(result: Correlation, ax: Axes | None = None) -> Axes:
+    """Measured g2 against the delay between the detectors as steps; lines at 1 and at the zero delay."""
+    ax = _axes(ax)
+    half = result.bin_ps / 2000
+    edges = [*(result.tau_ns - half), result.tau_ns[-1] + half]
+    ax.stairs(result.g2, edges, label=f"g2, normalised by {result.normalisation}")
+    ax.axhline(1.0, color="0.6", lw=0.8)
+    ax.axvline(result.zero_delay_ns, color="0.6", lw=0.8, ls=":")
+    ax.set_xlabel(axis_label("tau_ns"))
+    ax.set_ylabel("g2")
+    ax.legend()
+    return ax
+
+
+def triple_correlation(result: TripleCorrelation, ax: Axes | None = None) -> Axes:
+    """Measured g3 as a map over the delays of the second and the third channel from the first."""
+    ax = _axes(ax)
+    mesh = ax.pcolormesh(result.tau_ns, result.tau_ns, result.g3.T, shading="nearest")
+    ax.set_xlabel(f"delay of channel {result.channels[1]} (ns)")
+    ax.set_ylabel(f"delay of channel {result.channels[2]} (ns)")
+    ax.figure.colorbar(mesh, ax=ax, label=f"g3, normalised by {result.normalisation}")
     return ax
 
 

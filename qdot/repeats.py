@@ -51,6 +51,13 @@ class Repeats(Generic[T]):
             None if raised is None else cache(lambda: change(raised())),
         )
 
+    def together(self, other: Repeats[S]) -> Repeats[tuple[T, S]]:
+        """Pairs of two quantities, calculation by calculation."""
+        mine, theirs = self.raised, other.raised
+        raised = None if mine is None or theirs is None else cache(lambda: (mine(), theirs()))
+        lower = tuple(zip(self.lower, other.lower, strict=True)) if len(self.lower) == len(other.lower) else ()
+        return Repeats((self.given, other.given), (self.moved, other.moved), lower, raised)
+
 
 def errors(repeats: Repeats[np.ndarray], is_enough: Callable[[np.ndarray], bool]) -> tuple[np.ndarray, np.ndarray]:
     """(numeric, cut) bounds of the absolute error, of the values' shape. is_enough: does a total error meet the tolerance?"""

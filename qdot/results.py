@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qdot.errors import bad
+from qdot.polarisation import Polarisation, polarisation
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -25,9 +28,9 @@ class Number(float):
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Values on an axis: g2 against delay, side peaks against period, flux against time.
+    """Values on an axis: g2 against delay, side peaks against period, flux against time; complex for g1.
 
-    argument: name of the axis with its unit; x, value: arrays of one shape; x2: second axis of g3.
+    argument: name of the axis with its unit; x, value: arrays of one shape; x2, argument2: second axis of g3 and of G2(t1, t2).
     error_bound: largest |error| / max(|value|, atol) over the curve.
     """
 
@@ -38,6 +41,7 @@ class Curve:
     quantity: str
     stage: str
     x2: np.ndarray | None = None
+    argument2: str = "tau2_ns"
 
     @property
     def tau_ns(self) -> np.ndarray:
@@ -64,6 +68,173 @@ class Curve:
         from qdot import plot
 
         return plot.curve(self, ax)
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Emission spectrum of a label at a stage, energies above the frame in ueV.
+
+    value: (n,) photons per ns and ueV of continuous light, per pulse (train: per period) and ueV under pulses, without elastic lines.
+    elastic: ((energy_ueV, photons per ns), ...) of what a continuous laser scatters without broadening. photons: all light, elastic lines
+    included, in the same unit without the ueV. error_bound: largest error over the largest value.
+    """
+
+    label: str
+    stage: str
+    window: str
+    energy_ueV: np.ndarray
+    value: np.ndarray
+    elastic: tuple[tuple[float, float], ...]
+    photons: float
+    error_bound: float
+
+    @property
+    def unit(self) -> str:
+        """Unit of `value`."""
+        return "1/(ns ueV)" if self.window == "continuous" else "1/ueV"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype) if copy or dtype is not None else self.value
+
+    def __str__(self) -> str:
+        lines = [f"spectrum of {self.label} at stage {self.stage}, {self.window}, error bound {self.error_bound:.1e}"]
+        lines += [f"  all light: {self.photons:.10g}"] + [f"  elastic line at {e:.6g} ueV: {v:.10g} per ns" for e, v in self.elastic]
+        lines += [f"{'energy_ueV':>14}  value ({self.unit})"]
+        body = [f"{x:14.6g}  {v:.10g}" for x, v in zip(self.energy_ueV, self.value, strict=True)]
+        return "\n".join(lines + (body if len(body) <= 24 else [*body[:12], f"{'...':>14}", *body[-11:]]))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the spectrum; returns the axes."""
+        from qdot import plot
+
+        return plot.spectrum(self, ax)
+
+
+class Figures:
+    """What prints as a table of figures with one error bound."""
+
+    errors: dict[str, float]
+
+    @property
+    def error_bound(self) -> float:
+        """The largest of `errors`."""
+        return max(self.errors.values())
+
+    def _table(self, head: str, figures: dict[str, float]) -> str:
+        lines = [f"  {name:<34}= {value:.10g}" for name, value in figures.items()]
+        return "\n".join([head, *lines, f"  error bound {self.error_bound:.1e}"])
+
+
+@dataclass(frozen=True, eq=False)
+class Interference(Figures):
+    """Two photons of one source, from two independent pulses, on a beam splitter (Hong, Ou and Mandel).
+
+    indistinguishability: M = int int |G1(t1, t2)|^2 / mu^2, for a single-photon source the trace purity of its photon; coincidences: between the two
+    outputs over mu^2, reflectivity and contrast as given; coincidences_distinguishable: the same for photons that do not interfere;
+    visibility: 1 - 2 coincidences, M - g2 for an ideal splitter; relative_visibility: 1 - coincidences / coincidences_distinguishable.
+    gate_ns: both photons are detected between these times, or None.
+    """
+
+    label: str
+    stage: str
+    window: str
+    gate_ns: tuple[float, float] | None
+    mean_photons: float
+    g2_zero: float
+    indistinguishability: float
+    coincidences: float
+    coincidences_distinguishable: float
+    visibility: float
+    relative_visibility: float
+    errors: dict[str, float]
+
+    def figures(self) -> dict[str, float]:
+        """Every figure by name."""
+        names = ("mean_photons", "g2_zero", "indistinguishability", "coincidences", "coincidences_distinguishable", "visibility", "relative_visibility")
+        return {n: getattr(self, n) for n in names}
+
+    def __str__(self) -> str:
+        gate = "" if self.gate_ns is None else f", gate {self.gate_ns[0]:g} to {self.gate_ns[1]:g} ns"
+        return self._table(f"two-photon interference of {self.label} at stage {self.stage}, {self.window}{gate}", self.figures())
+
+
+@dataclass(frozen=True, eq=False)
+class ArrivalTimes(Figures):
+    """When the first photon comes and how long the second waits.
+
+    mean_first_ns: mean time of the first photon after the start (train: of the period), given that one comes; mean_delay_ns: mean delay from the
+    first to the second, given that both come; probabilities that at least one and two come.
+    """
+
+    label: str
+    stage: str
+    window: str
+    probability_first: float
+    probability_second: float
+    mean_first_ns: float
+    mean_delay_ns: float
+    errors: dict[str, float]
+
+    def figures(self) -> dict[str, float]:
+        """Every figure by name."""
+        return {n: getattr(self, n) for n in ("probability_first", "probability_second", "mean_first_ns", "mean_delay_ns")}
+
+    def __str__(self) -> str:
+        return self._table(f"arrival times of {self.label} at stage {self.stage}, {self.window}", self.figures())
+
+
+@dataclass(frozen=True, eq=False)
+class TwoPhotonState(Figures):
+    """Polarisation of two photons: density matrix (4, 4) on HH, HV, VH, VV, the first letter being that of the first label.
+
+    stokes: (4, 4) tensor of coincidences, of H + V, H - V, D - A, R - L; its first entry is `pairs`, coincidences per pulse, or per ns under
+    continuous light. delay_ns: second photon after the first, None: any delay.
+    fidelity: with (HH + VV)/root 2; best_fidelity: with the closest maximally entangled state. errors: of the Stokes tensor, over its first entry.
+    """
+
+    first: str
+    second: str
+    stage: str
+    window: str
+    delay_ns: tuple[float, float] | None
+    density_matrix: np.ndarray
+    stokes: np.ndarray
+    pairs: float
+    concurrence: float
+    fidelity: float
+    best_fidelity: float
+    purity: float
+    errors: dict[str, float]
+
+    def fidelity_with(self, state: Any) -> float:
+        """<state| rho |state> for a ket (4,) on HH, HV, VH, VV, normalised here."""
+        ket = np.asarray(state, dtype=complex)
+        if ket.shape != (4,) or not np.linalg.norm(ket) > 0.0:
+            raise bad("fidelity_with state", "be a ket of four amplitudes on HH, HV, VH, VV", f"shape {ket.shape}")
+        ket = ket / np.linalg.norm(ket)
+        return float((ket.conj() @ self.density_matrix @ ket).real)
+
+    def coincidences(self, first: str | Polarisation, second: str | Polarisation) -> float:
+        """Coincidences of the first photon in one polarisation and the second in another, in the unit of `pairs`."""
+        ket = np.kron(polarisation(first, "first").jones, polarisation(second, "second").jones)
+        return float(self.pairs * (ket.conj() @ self.density_matrix @ ket).real)
+
+    def settings(self, count: int = 36) -> dict[tuple[str, str], float]:
+        """{(first, second): coincidences} of the 36 settings of H, V, D, A, R, L, or of the 16 of H, V, D, R."""
+        names = {36: "HVDARL", 16: "HVDR"}.get(count)
+        if names is None:
+            raise bad("settings count", "be 36 or 16", count)
+        return {(a, b): self.coincidences(a, b) for a in names for b in names}
+
+    def figures(self) -> dict[str, float]:
+        """Every figure by name."""
+        return {n: getattr(self, n) for n in ("pairs", "concurrence", "fidelity", "best_fidelity", "purity")}
+
+    def __str__(self) -> str:
+        delay = "any delay" if self.delay_ns is None else f"delay {self.delay_ns[0]:g} to {self.delay_ns[1]:g} ns"
+        rows = ["  " + "  ".join(f"{v.real:+.5f}{v.imag:+.5f}i" for v in row) for row in self.density_matrix]
+        head = f"two-photon state of {self.first} and {self.second} at stage {self.stage}, {self.window}, {delay}, on HH, HV, VH, VV"
+        return self._table("\n".join([head, *rows]), self.figures())
 
 
 @dataclass(frozen=True, eq=False)

@@ -174,6 +174,13 @@ def test_two_lasers_of_different_colour_on_one_transition_have_no_steady_state()
         Experiment(model, (drive.CW(name="a", detuning_ueV=1.0), drive.CW(name="b"))).populations()
 
 
+@pytest.mark.parametrize("picture", ["rate", "lindblad"])
+def test_light_that_leaves_the_state_as_it_is_is_counted_in_both_pictures(picture) -> None:
+    probe = JumpOperator(np.diag([0.0, np.sqrt(0.7)]), photon="probe")
+    model = Model(("G", "X"), jumps=(Jump.of("X", "G", 1.0, photon="X"), Jump.of("G", "X", 0.5), probe))
+    assert qdot.Experiment(model, picture=picture).flux_per_ns("probe") == pytest.approx(0.7 / 3.0, rel=1e-12)
+
+
 def test_a_lindblad_generator_is_real_and_keeps_the_trace() -> None:
     g = lindblad(lambda_model())
     assert g.static.dtype == float

@@ -32,12 +32,16 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def tree(tmp_path: Path, hook: ModuleType) -> Path:
-    """The folder of the kernel, in a root that holds nothing else: a source, and the library of an earlier build."""
-    folder = tmp_path / hook.FOLDER
-    folder.mkdir(parents=True)
-    (folder / hook.SOURCE).write_text("double twice(double x) { return 2.0 * x; }\n", encoding="utf-8")
-    (folder / hook.LIBRARY).write_bytes(b"of an earlier build")
-    return folder
+    """A root that holds only the kernels: each a source, and the library of an earlier build."""
+    for source in hook.KERNELS:
+        (tmp_path / source).parent.mkdir(parents=True)
+        (tmp_path / source).write_text("double twice(double x) { return 2.0 * x; }\n", encoding="utf-8")
+        (tmp_path / hook.library(source)).write_bytes(b"of an earlier build")
+    return tmp_path
+
+
+def files(root: Path) -> set[Path]:
+    return {p.relative_to(root) for p in root.rglob("*") if p.is_file()}
 
 
 def initialize(hook: ModuleType, root: Path, version: str) -> tuple[dict[str, Any], list[str], SimpleNamespace]:
@@ -49,7 +53,7 @@ def initialize(hook: ModuleType, root: Path, version: str) -> tuple[dict[str, An
     return build, warnings, state
 
 
-def twice(library: Path) -> float:
+def twice(library: Path | str) -> float:
     function = ctypes.CDLL(str(library)).twice
     function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
     return function(1.5)
@@ -74,15 +78,16 @@ def test_the_environment_names_the_compiler(hook: ModuleType, monkeypatch: pytes
 @pytest.mark.parametrize("cc", [NO_COMPILER, "no-such-compiler", "unbalanced '", f"{shlex.quote(sys.executable)} --version"])
 def test_a_failing_compiler_is_one_warning_and_a_pure_build(hook: ModuleType, tree: Path, monkeypatch: pytest.MonkeyPatch, version: str, cc: str) -> None:
     monkeypatch.setenv("CC", cc)
-    build, warnings, state = initialize(hook, tree.parent.parent, version)
+    build, warnings, state = initialize(hook, tree, version)
     assert build == {"pure_python": True, "force_include": {}}
-    assert len(warnings) == 1
-    assert "\n" not in warnings[0]
-    assert "qdot works without it" in warnings[0]
-    assert ("this is no compiler" in warnings[0]) == (cc == NO_COMPILER)
+    assert len(warnings) == len(hook.KERNELS)
+    for warning in warnings:
+        assert "\n" not in warning
+        assert "qdot works without it" in warning
+        assert ("this is no compiler" in warning) == (cc == NO_COMPILER)
     hook.KernelHook.finalize(state, version, build, "")
-    kept = {hook.SOURCE, hook.LIBRARY} if version == "standard" else {hook.SOURCE}  # nothing stale beside the source of an editable install
-    assert {p.name for p in tree.iterdir()} == kept
+    kept = {*hook.KERNELS, *map(hook.library, hook.KERNELS)} if version == "standard" else {*hook.KERNELS}  # nothing stale beside the sources
+    assert files(tree) == kept
 
 
 @pytest.mark.parametrize("reason", ["asked for", "no source"])
@@ -90,29 +95,46 @@ def test_no_compiling_and_no_warning_where_it_is_not_wanted(hook: ModuleType, tr
     if reason == "asked for":
         monkeypatch.setenv("QDOT_PURE", "1")
     else:
-        (tree / hook.SOURCE).unlink()
-    build, warnings, _ = initialize(hook, tree.parent.parent, "editable")
+        for source in hook.KERNELS:
+            (tree / source).unlink()
+    build, warnings, _ = initialize(hook, tree, "editable")
     assert (build, warnings) == ({"pure_python": True, "force_include": {}}, [])
-    assert not (tree / hook.LIBRARY).exists()
+    assert not [p for p in files(tree) if p not in hook.KERNELS]
+
+
+def is_working(hook: ModuleType, tree: Path) -> bool:
+    """True if the compiler that the hook finds compiles."""
+    words, out = hook.compiler(), tree.parent / "twice.o"
+    return bool(words) and subprocess.run([*words, "-c", str(tree / hook.KERNELS[0]), "-o", str(out)], capture_output=True, check=False).returncode == 0
 
 
 def test_a_compiled_library_is_in_the_wheel_or_beside_the_source(hook: ModuleType, tree: Path) -> None:
-    root = tree.parent.parent
-    words = hook.compiler()
-    if not words or subprocess.run([*words, "-c", str(tree / hook.SOURCE), "-o", str(root / "twice.o")], capture_output=True, check=False).returncode:
+    if not is_working(hook, tree):
         pytest.skip("no C compiler that works")
-    build, warnings, state = initialize(hook, root, "standard")
+    build, warnings, state = initialize(hook, tree, "standard")
     assert (warnings, build["pure_python"]) == ([], False)
     assert build["tag"].startswith("py3-none-")
     assert not build["tag"].endswith("any")
-    ((library, place),) = build["force_include"].items()
-    assert place == f"qdot/evolve/{hook.LIBRARY}"
-    assert twice(library) == 3.0
+    assert set(build["force_include"].values()) == {hook.library(source).as_posix() for source in hook.KERNELS}
+    for library, place in build["force_include"].items():
+        assert twice(library) == 3.0
+        assert (tree / place).read_bytes() == b"of an earlier build"  # a wheel leaves the tree alone
     hook.KernelHook.finalize(state, "standard", build, "")
-    assert not Path(library).exists()
-    assert (tree / hook.LIBRARY).read_bytes() == b"of an earlier build"  # a wheel leaves the tree alone
+    assert not [library for library in build["force_include"] if Path(library).exists()]
 
-    build, warnings, _ = initialize(hook, root, "editable")
+    build, warnings, _ = initialize(hook, tree, "editable")
     assert (build, warnings) == ({"pure_python": True, "force_include": {}}, [])
-    assert twice(tree / hook.LIBRARY) == 3.0
-    assert {p.name for p in tree.iterdir()} == {hook.SOURCE, hook.LIBRARY}
+    assert [twice(tree / hook.library(source)) for source in hook.KERNELS] == [3.0] * len(hook.KERNELS)
+    assert files(tree) == {*hook.KERNELS, *map(hook.library, hook.KERNELS)}
+
+
+def test_a_kernel_that_does_not_compile_leaves_the_others_in_the_wheel(hook: ModuleType, tree: Path) -> None:
+    if not is_working(hook, tree):
+        pytest.skip("no C compiler that works")
+    broken, *others = hook.KERNELS
+    (tree / broken).write_text("this is no C\n", encoding="utf-8")
+    build, warnings, state = initialize(hook, tree, "standard")
+    assert len(warnings) == 1
+    assert broken.name in warnings[0]
+    assert set(build["force_include"].values()) == {hook.library(source).as_posix() for source in others}
+    hook.KernelHook.finalize(state, "standard", build, "")

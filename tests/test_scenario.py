@@ -15,6 +15,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from independent import coherence as second_road
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm, null_space
 
@@ -110,6 +111,73 @@ def pulse_counts(
 def test_every_example_is_tested_here() -> None:
     named = {name.removeprefix("test_example_") for name in globals() if name.startswith("test_example_")}
     assert {path.stem for path in EXAMPLES.glob("*.toml")} == named
+
+
+ROOT_HALF = math.sqrt(0.5)
+JONES = {
+    "H": (1, 0),
+    "V": (0, 1),
+    "D": (ROOT_HALF, ROOT_HALF),
+    "A": (ROOT_HALF, -ROOT_HALF),
+    "R": (ROOT_HALF, 1j * ROOT_HALF),
+    "L": (ROOT_HALF, -1j * ROOT_HALF),
+}
+
+
+def test_example_entangled_pairs() -> None:
+    """P(1, 1) in D and R is what the two-photon matrix says, 1/4 (1 + x / (1 + x^2)) with x = S tau / hbar."""
+    result = result_of("entangled_pairs")
+    x = 2.0 / HBAR
+    close(result["photon_numbers"][1][1], 0.25 * (1 + x / (1 + x * x)), 1e-10)
+    rho = second_road.pairs_after_preparation(second_road.polarised_cascade(2.0, 1.0, 2.0))
+    close(result["photon_numbers"][1][1], second_road.coincidences(rho, JONES["D"], JONES["R"]), 1e-10)
+    close(result["mean_photons"], [0.5, 0.5], 1e-10)
+
+
+def test_example_entangled_state() -> None:
+    """The gated density matrix by an independent program, and its coincidences in every setting."""
+    found = result_of("entangled_state")["two_photon_state"]
+    rho = second_road.pairs_after_preparation(second_road.polarised_cascade(2.0, 1.0, 2.0), 0.0, 0.05)
+    pairs = np.trace(rho).real
+    close(found["pairs"], pairs, 1e-10)
+    close(found["density_matrix"]["real"], rho.real / pairs, 1e-10, atol=1e-12)
+    close(found["density_matrix"]["imag"], rho.imag / pairs, 1e-10, atol=1e-12)
+    close(found["concurrence"], second_road.concurrence(rho), 1e-8)
+    close(found["fidelity"], second_road.bell_fidelity(rho), 1e-10)
+    for a, b in itertools.product("HVDARL", repeat=2):
+        close(found["coincidences"][a + b], second_road.coincidences(rho, JONES[a], JONES[b]), 1e-9, atol=1e-13)
+
+
+def test_example_indistinguishable_photons() -> None:
+    """M, g2 and the spectrum by collocation of the two-time functions inside the pulse and closed forms after it."""
+    result = result_of("indistinguishable_photons")
+    sigma = 0.01 / (2 * math.sqrt(math.log(2)))
+    source = second_road.gaussian_pulse(math.pi / (sigma * math.sqrt(2 * math.pi)), sigma, 8 * sigma, 16 * sigma, 0.3)
+    c = ket_bra(2, 0, 1)
+    expected = second_road.interference(source, c)
+    found = result["interference"]
+    close([found["mean_photons"], found["g2_zero"], found["indistinguishability"], found["visibility"]], [expected[k] for k in ("mean", "g2", "M", "V")], 1e-8)
+    close(result["g2_zero"], expected["g2"], 1e-8)
+    close(found["coincidences"], 0.5 * (1 + expected["g2"] - expected["M"]), 1e-8)
+    energies = result["spectrum"]["energy_ueV"]
+    close(result["spectrum"]["value"], second_road.pulsed_spectrum(source, c, np.array(energies) / HBAR) / HBAR, 1e-8)
+    assert result["spectrum"]["unit"] == "1/ueV"
+
+
+def test_example_resonance_fluorescence_spectrum() -> None:
+    """Mollow's closed form, the elastic line, g1 and the correlations behind filters by independent programs."""
+    result = result_of("resonance_fluorescence_spectrum")
+    energies = np.array(result["spectrum"]["energy_ueV"])
+    close(result["spectrum"]["value"], second_road.mollow(8.0, energies / HBAR) / HBAR, 1e-9)
+    excited = 64 / 129
+    close(result["spectrum"]["photons"], excited, 1e-10)
+    close(result["spectrum"]["elastic"][0]["photons"], (8.0 / 129) ** 2, 1e-9)  # |<c>|^2 = (Omega gamma / (gamma^2 + 2 Omega^2))^2
+    generator, c = second_road.two_level(8.0), ket_bra(2, 0, 1)
+    close(result["g1"]["real"], second_road.first_order(generator, [c], result["g1"]["tau_ns"]).real, 1e-9)
+    turns, width = 5.2657 / HBAR, 1.0 / HBAR
+    for tau, value in zip(*result["filtered_g2"].values(), strict=True):
+        order = (-turns, turns) if tau >= 0 else (turns, -turns)
+        close(value, second_road.sensor_g2(generator, c, order, width, abs(tau)), 1e-8)
 
 
 def test_example_dark_loaded_cascade_cw() -> None:
@@ -772,3 +840,36 @@ def test_a_number_replaced_by_its_place_is_the_file_with_that_number() -> None:
     ):
         with pytest.raises(InputError, match=words):
             scenario.replaced(table, place, 1.0)
+
+
+def test_what_rests_on_fields_is_refused_where_there_are_none_and_labels_are_checked() -> None:
+    pulsed = (EXAMPLES / "indistinguishable_photons.toml").read_text()
+    steady = (EXAMPLES / "resonance_fluorescence_spectrum.toml").read_text()
+    pairs = (EXAMPLES / "entangled_pairs.toml").read_text()
+    rate = TWO_LEVEL.replace("levels", 'picture = "rate"\nstart = "X"\nlevels', 1) if "picture" not in TWO_LEVEL else TWO_LEVEL
+    for text, words in (
+        (pulsed + "g1 = { tau_ns = [0.0] }\n", r"compute\.g1 must be asked under continuous light"),
+        (steady + 'interference = { label = "X" }\n', r"compute\.interference must be asked of pulses.*ask for g1"),
+        (steady + "arrival_times = {}\n", r"compute\.arrival_times must be asked of pulses"),
+        (pulsed + 'arrival_times = { label = "Y" }\n', r"compute\.arrival_times\.label.*'X'"),
+        (pulsed + "interference = { gate_ns = [1.0] }\n".replace("interference", "delay_distribution"), "unknown key"),
+        (pulsed.replace('interference = { label = "X" }', "interference = { gate_ns = [1.0, 0.5] }"), r"compute\.interference: gate_ns must be two times"),
+        (pairs.replace('["XX:D", "X:R"]', '["XX:H", "X:R"]'), r"XX:H.*told apart: XX:D, XX:A"),
+        (pairs.replace('XX = "D"', 'XY = "D"'), r"analyse.*XY"),
+        (pairs.replace('XX = "D"', 'XX = "Q"'), r"analyse\.XX"),
+        (pairs.replace('polarisation = "H"', 'polarisation = "h"', 1), r"jump\[0\]\.polarisation must be one of 'H', 'V'"),
+        (pairs.replace('photon = "XX"\n', "", 1), r"jump\[0\]\.polarisation must belong to a photon"),
+        (rate + '[compute]\nspectrum = { energy_ueV = [0.0] }\n', "rate equations hold no fields"),
+        (pulsed + '[[filter]]\nname = "f"\nline = "Z"\nfwhm_ueV = 1.0\n', r"filters\[0\]\.line"),
+    ):
+        with pytest.raises(InputError, match=words):
+            ask(text)
+
+
+def test_a_filter_passes_what_its_lorentzian_leaves_of_the_spectrum() -> None:
+    """k / (k + gamma) of the photon of a decay, widths k and gamma, on resonance; what passes is a line of its own."""
+    start = TWO_LEVEL.replace("levels", 'start = "X"\nlevels', 1)
+    for width in (1e4, 1.0, 0.01):
+        table = f'[[filter]]\nname = "f"\nline = "X"\nfwhm_ueV = {width}\nfock = 2\n'
+        result = ask(start + table + '[compute]\nphoton_numbers = { max = 1, label = "f" }\n')
+        close(result["mean_photons"], width / HBAR / (width / HBAR + 1.0), 1e-9)

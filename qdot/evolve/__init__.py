@@ -8,10 +8,25 @@ results are accurate entry by entry.
 from qdot.evolve.driven import Driven, TooManySteps, drive_through, part_of
 from qdot.evolve.exponential import Exponential, Flow, carry
 from qdot.evolve.kernel import is_compiled
-from qdot.evolve.reduction import Matrix, closed_classes, dense, is_metzler, is_zero, pattern, reach, relevant, restrict, separate_parts
+from qdot.evolve.reduction import (
+    Matrix,
+    both_sides,
+    closed_classes,
+    dense,
+    is_metzler,
+    is_zero,
+    pattern,
+    placed,
+    reach,
+    relevant,
+    restrict,
+    seen_by,
+    separate_parts,
+)
 from qdot.evolve.register import Register, joint_numbers, nothing_counted, numbers, powers, with_slopes
+from qdot.evolve.resolvent import Resolvent, gram_to_infinity
 from qdot.evolve.steady import NotUnique, fixed_point, steady_state
-from qdot.evolve.tail import Endless, NoDerivative, tail_powers, tail_powers_and_slopes, tail_rows
+from qdot.evolve.tail import Endless, NoDerivative, tail_powers, tail_powers_and_slopes, tail_rows, to_infinity
 from qdot.evolve.tangent import TangentFlow, derivative, steady_slopes
 
 __all__ = [
@@ -23,14 +38,17 @@ __all__ = [
     "NoDerivative",
     "NotUnique",
     "Register",
+    "Resolvent",
     "TangentFlow",
     "TooManySteps",
+    "both_sides",
     "carry",
     "closed_classes",
     "dense",
     "derivative",
     "drive_through",
     "fixed_point",
+    "gram_to_infinity",
     "is_compiled",
     "is_metzler",
     "is_zero",
@@ -39,15 +57,18 @@ __all__ = [
     "numbers",
     "part_of",
     "pattern",
+    "placed",
     "powers",
     "reach",
     "relevant",
     "restrict",
+    "seen_by",
     "separate_parts",
     "steady_slopes",
     "steady_state",
     "tail_powers",
     "tail_powers_and_slopes",
     "tail_rows",
+    "to_infinity",
     "with_slopes",
 ]

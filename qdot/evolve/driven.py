@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -92,10 +93,15 @@ def part_of(lengths: np.ndarray, polynomials: Sequence[np.ndarray], begin: float
     for c in polynomials:
         degrees = np.arange(c.shape[1])
         exponent = degrees[None, :] - degrees[:, None]
-        choose = np.array([[math.comb(j, k) for j in degrees] for k in degrees], dtype=float)
-        shift = choose * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
+        shift = _binomials(c.shape[1]) * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
         found.append(np.einsum("pkj,pj->pk", shift, c[inside]) * (high - low)[:, None] ** degrees)
     return lengths[inside] * (high - low), found
+
+
+@cache
+def _binomials(size: int) -> np.ndarray:
+    """(size, size) of j over k at [k, j]."""
+    return np.array([[math.comb(j, k) for j in range(size)] for k in range(size)], dtype=float)
 
 
 class Compressed(NamedTuple):
@@ -213,7 +219,7 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
     order = POSITIVE_ORDER if given.is_positive else ORDER
     x = x.reshape(d, w).astype(float)
     shifts = [np.kron(np.eye(n), step) for step in given.register.advance]
-    binomial = np.array([[math.comb(j, k) for j in range(c1)] for k in range(c1)], dtype=float)
+    binomial = _binomials(c1)
     exponent = np.arange(c1)[None, :] - np.arange(c1)[:, None]
     series = np.empty((order + 1, d * w))
     wished, taken = math.inf, 0
@@ -277,6 +283,7 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
                 x, wished = total * np.repeat(factor, m), math.inf
             else:
                 x = total
-                wished = step * (1.5 if used < 26 and grown < 0.1 * growth else 0.75 if used > 40 or grown > 0.5 * growth else 1.0)
+                is_easy = used < 26 and grown < 0.1 * growth  # then a step cut short by its piece says nothing against long ones
+                wished = max(wished, 1.5 * step) if is_easy else step * (0.75 if used > 40 or grown > 0.5 * growth else 1.0)
             at = at + h if count > 1 else 1.0
     return x.reshape(d, n, m)

@@ -14,20 +14,32 @@ VERSION = 4
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled kernel, or None where it was not built or the environment asks for the pure road (QDOT_PURE)."""
-    path = Path(__file__).parent / ("_taylor.dll" if os.name == "nt" else "_taylor.so")
-    if os.environ.get("QDOT_PURE") or not path.exists():
+    found = load(Path(__file__).parent, "taylor", VERSION)
+    if found is None:
         return None
     try:
-        found = ctypes.CDLL(str(path))
-        if found.taylor_version() != VERSION:
-            return None
         found.taylor_through.restype = ctypes.c_longlong
         found.taylor_through.argtypes = [ctypes.c_void_p] * 17
         found.squares_along.argtypes = [ctypes.c_void_p] * 7
         found.squares_of.argtypes = [ctypes.c_void_p] * 6
-    except (OSError, AttributeError):
+    except AttributeError:
         return None
     return found
+
+
+def load(folder: Path, name: str, version: int) -> ctypes.CDLL | None:
+    """The library that hatch_build.py made of `name`.c in a folder; None where there is none of this version, or the environment has QDOT_PURE.
+
+    Its function `name`_version() tells the version of its arguments.
+    """
+    path = folder / f"_{name}{'.dll' if os.name == 'nt' else '.so'}"
+    if os.environ.get("QDOT_PURE") or not path.exists():
+        return None
+    try:
+        found = ctypes.CDLL(str(path))
+        return found if getattr(found, f"{name}_version")() == version else None
+    except (OSError, AttributeError):
+        return None
 
 
 def is_compiled() -> bool:

@@ -36,6 +36,21 @@ def gathered(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, d: int) 
     return m
 
 
+def placed(parts: Sequence[tuple[int, int, Matrix]], d: int) -> Matrix:
+    """(d, d) matrix that holds others, each at its (first row, first column); they may overlap and add."""
+    found = [(r + rows, c + columns, values) for r, c, m in parts for rows, columns, values in (entries(m),)]
+    if not found:
+        return nothing(d)
+    rows, columns, values = (np.concatenate(f) for f in zip(*found, strict=True))
+    return gathered(rows, columns, values, d)
+
+
+def both_sides(m: Matrix) -> sp.csr_array:
+    """(d^2, d^2) of X -> M X + X M^T, X in row-major order."""
+    m, eye = sp.csr_array(m), sp.eye_array(m.shape[0], format="csr")
+    return (sp.kron(m, eye) + sp.kron(eye, m)).tocsr()
+
+
 def nothing(d: int) -> Matrix:
     """(d, d) zeros."""
     return np.zeros((d, d)) if d <= DENSE_LIMIT else sp.csr_array((d, d))
@@ -70,11 +85,16 @@ def reach(edges: Matrix, seeds: np.ndarray) -> np.ndarray:
     return seen
 
 
+def seen_by(matrix: Matrix, probes: np.ndarray) -> np.ndarray:
+    """(d,) bool: indices that the probes (d,) bool see sooner or later."""
+    back = pattern([matrix]).T
+    return reach(back if isinstance(back, np.ndarray) else back.tocsr(), probes)
+
+
 def relevant(matrices: Sequence[Matrix], starts: np.ndarray, probes: np.ndarray) -> np.ndarray:
     """Indices, increasing, that are reached from the starts (d,) bool and seen by the probes (d,) bool; nothing else can matter."""
     edges = pattern(matrices)
-    back = edges.T if isinstance(edges, np.ndarray) else edges.T.tocsr()
-    return np.flatnonzero(reach(edges, starts) & reach(back, probes))
+    return np.flatnonzero(reach(edges, starts) & seen_by(edges, probes))
 
 
 def restrict(matrix: Matrix, keep: np.ndarray) -> Matrix:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from qdot.evolve.reduction import Matrix, closed_classes, dense, entries, is_metzler, is_zero, pattern, reach
+from qdot.evolve.reduction import Matrix, closed_classes, dense, entries, is_metzler, is_zero, pattern, restrict, seen_by
 from qdot.evolve.steady import DENSE_LIMIT, Extended, Solve, apply_extended, dense_solvers, inverse_norm, keeps_trace, sparse_solvers
 
 
@@ -102,6 +102,21 @@ def tail_powers_and_slopes(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray
     return TailPowers(rows, turned)
 
 
+def to_infinity(a: Matrix, rows: np.ndarray) -> np.ndarray:
+    """(k, d) integral of row e^{At} dt from 0 to infinity for rows (k, d). Raises Endless if part of what they see never decays."""
+    live = seen_by(a, (rows != 0).any(axis=0))
+    found = np.zeros(rows.shape)
+    if not live.any():
+        return found
+    keep = np.flatnonzero(live)
+    block = restrict(a, keep)
+    solve, trapped = _refined_solver(block.astype(np.longdouble) if isinstance(block, np.ndarray) else block.astype(np.longdouble).tocoo())
+    if trapped is not None:
+        raise Endless
+    found[:, keep] = [solve(row) for row in rows[:, keep]]
+    return found
+
+
 def _climb(rows: np.ndarray, turned: np.ndarray, gains: Sequence[Matrix], live: np.ndarray, solve: Solve, slopes: Sequence[Slope]) -> None:
     """Fill rows (degrees + 1, d) and their derivatives (parameters, degrees + 1, d) from those of no event upwards."""
     for k in itertools.product(*(range(n) for n in rows.shape[:-1])):
@@ -122,8 +137,7 @@ def _live(a: Matrix, gains: Sequence[Matrix], slopes: Sequence[Slope] = ()) -> n
         sources[entries(g)[1]] = True
     if not sources.any():
         return None
-    edges = pattern([a, *counted, *(s.a for s in slopes)]).T
-    return reach(edges if isinstance(edges, np.ndarray) else edges.tocsr(), sources)
+    return seen_by(pattern([a, *counted, *(s.a for s in slopes)]), sources)
 
 
 def _solver(a: Matrix, gains: Sequence[Matrix], trace: np.ndarray, loss: np.ndarray, live: np.ndarray, outflow: np.ndarray) -> tuple[Solve, np.ndarray | None]:

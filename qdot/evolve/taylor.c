@@ -245,7 +245,9 @@ whole taylor_through(const whole *sizes, const double *settings, const int *star
                 memcpy(x, total, (size_t)size * sizeof(double));
             taken++;
             at = count > 1.0 ? at + h : 1.0;
-            wished = positive ? INFINITY : step * (used < 26 && grown < 0.1 * growth ? 1.5 : used > 40 || grown > 0.5 * growth ? 0.75 : 1.0);
+            if (positive) wished = INFINITY;
+            else if (used < 26 && grown < 0.1 * growth) wished = fmax(wished, 1.5 * step); /* a step cut short by its piece says nothing against long ones */
+            else wished = step * (used > 40 || grown > 0.5 * growth ? 0.75 : 1.0);
         }
     }
     return taken;

@@ -54,13 +54,13 @@ class Counts(NamedTuple):
     moments: np.ndarray
 
 
-def _counted(axes: Sequence[Light], jumps: Jumps, like: Matrix) -> tuple[Matrix, ...]:
+def counted(axes: Sequence[Light], jumps: Jumps, like: Matrix) -> tuple[Matrix, ...]:
     """For each axis what it counts: the weighted sum of its channels."""
     nothing = 0.0 * like
     return tuple(sum((w * jumps[c] for c, w in light.items() if c in jumps and w > 0), nothing) for light in axes)
 
 
-def _uncounted(axes: Sequence[Light], silent: Matrix, jumps: Jumps) -> Matrix:
+def uncounted(axes: Sequence[Light], silent: Matrix, jumps: Jumps) -> Matrix:
     """What advances no register: everything but the counted share of each channel."""
     a = silent
     for c, j in jumps.items():
@@ -124,7 +124,7 @@ class PulsedLight:
         if self.period_map is not None:
             return Counts(whole[:-1], at_least, moments @ self.trace * _factorials(MOMENTS))
         rest = self.timeline.rest
-        a, gains = _uncounted((light,), rest.silent, rest.jumps), _counted((light,), rest.jumps, rest.silent)
+        a, gains = uncounted((light,), rest.silent, rest.jumps), counted((light,), rest.jumps, rest.silent)
         tail = tail_rows(a, gains, self.trace, (top,))
         exactly, more = tail.exactly @ listed.T, tail.at_least @ listed.T  # [photons to come, photons so far]
         # so far k, to come n - k, is the n-th anti-diagonal
@@ -141,7 +141,7 @@ class PulsedLight:
         if self.period_map is not None:
             return x @ self.trace
         rest = self.timeline.rest
-        rows = tail_rows(_uncounted(axes, rest.silent, rest.jumps), _counted(axes, rest.jumps, rest.silent), self.trace, tops).exactly
+        rows = tail_rows(uncounted(axes, rest.silent, rest.jumps), counted(axes, rest.jumps, rest.silent), self.trace, tops).exactly
         return _together(rows, x)
 
     def moments(self, axes: Sequence[Light], degrees: Sequence[int]) -> np.ndarray:
@@ -152,7 +152,7 @@ class PulsedLight:
             found = x @ self.trace
         else:
             rest = self.timeline.rest
-            a, gains = _uncounted(axes, rest.silent, rest.jumps), _counted(axes, rest.jumps, rest.silent)
+            a, gains = uncounted(axes, rest.silent, rest.jumps), counted(axes, rest.jumps, rest.silent)
             found = _together(tail_powers(a, gains, self.trace, degrees), x)
         for axis, n in enumerate(degrees):
             found = found * _factorials(n).reshape([-1 if k == axis else 1 for k in range(len(degrees))])
@@ -188,8 +188,28 @@ class PulsedLight:
             if inside.size and not s.is_instant:
                 flux[inside] = self._inside(s, x, times[inside] - s.start_ns, light)
             if not is_last or s.is_instant:
-                x = _through(s, (), nothing_counted(), x[..., None], self.trace, self.stretch)[..., 0]
+                x = through(s, (), nothing_counted(), x[..., None], self.trace, self.stretch)[..., 0]
         return flux
+
+    def between(self, begin_ns: float, end_ns: float, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray:
+        """(d, n, m) of a register at end_ns, from the columns y (d, n) at begin_ns with nothing counted, both within one period of a train."""
+        x = register.start(y)
+        for s in self.timeline.stretches:
+            low, high = max(begin_ns - s.start_ns, 0.0), min(end_ns - s.start_ns, s.duration_ns)
+            if s.is_instant:
+                if begin_ns <= s.start_ns < end_ns:
+                    x = through(s, axes, register, x, self.trace, self.stretch)
+            elif low < high:
+                x = through(s, axes, register, x, self.trace, self.stretch, low, high)
+        return x
+
+    def emission(self, time_ns: float, light: Light) -> np.ndarray:
+        """(d, d) J(t) of this light at a time within a period of a train: the state after a photon, times its density in 1/ns."""
+        s = next(s for s in self.timeline.stretches if not s.is_instant and s.start_ns <= time_ns <= s.end_ns)
+        total = dense(counted((light,), s.jumps, s.silent)[0])
+        if s.pieces_ns is not None:
+            total = total + sum(d.height(s.pieces_ns, time_ns - s.start_ns) * dense(counted((light,), d.light, d.matrix)[0]) for d in s.driven)
+        return np.asarray(total)
 
     # --------------------------------------------------------------------------------------------------------------------
 
@@ -197,25 +217,23 @@ class PulsedLight:
         """(d, n, m) at the end of the last stretch from the columns of y (d, n)."""
         x = register.start(y)
         for s in self.timeline.stretches:
-            x = _through(s, axes, register, x, self.trace, self.stretch)
+            x = through(s, axes, register, x, self.trace, self.stretch)
         return x
 
     def _inside(self, s: Stretch, y: np.ndarray, times: np.ndarray, light: Light) -> np.ndarray:
         """Flux at times after the start of one stretch, y (d, 1) being the state there."""
-        row = self.trace @ _counted((light,), s.jumps, s.silent)[0]
+        row = self.trace @ counted((light,), s.jumps, s.silent)[0]
         if s.pieces_ns is None:
-            return np.asarray(Flow(dense(_uncounted((), s.silent, s.jumps)), self.trace, None, self.stretch).along(row[None], y[:, 0], times)[0])
-        driven_rows = [(d.polynomials, self.trace @ _counted((light,), d.light, d.matrix)[0]) for d in s.driven]
+            return np.asarray(Flow(dense(uncounted((), s.silent, s.jumps)), self.trace, None, self.stretch).along(row[None], y[:, 0], times)[0])
+        driven_rows = [(d, self.trace @ counted((light,), d.light, d.matrix)[0]) for d in s.driven]
         values = np.zeros(times.shape)
         at = 0.0
         x = y[..., None]
         for k in np.argsort(times):
             if times[k] > at:
-                x = _through(s, (), nothing_counted(), x, self.trace, self.stretch, at, float(times[k]))
+                x = through(s, (), nothing_counted(), x, self.trace, self.stretch, at, float(times[k]))
                 at = float(times[k])
-            piece = min(int(at / s.pieces_ns[0]), s.pieces_ns.size - 1)
-            fraction = at / s.pieces_ns[0] - piece
-            values[k] = (row + sum(np.polyval(p[piece, ::-1], fraction) * r for p, r in driven_rows)) @ x[:, 0, 0]
+            values[k] = (row + sum(d.height(s.pieces_ns, at) * r for d, r in driven_rows)) @ x[:, 0, 0]
         return values
 
 
@@ -242,7 +260,7 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
         return PulsedLight(small, keep, trace, g.start[keep], None, stretch)
     x = nothing_counted().start(np.eye(keep.size))
     for s in small.stretches:
-        x = _through(s, (), nothing_counted(), x, trace, stretch)
+        x = through(s, (), nothing_counted(), x, trace, stretch)
     m = x[:, :, 0]
     try:
         state = fixed_point(m, trace, pattern(small.matrices()))
@@ -251,16 +269,16 @@ def pulsed_light(timeline: Timeline, stretch: float = 1.0) -> PulsedLight:
     return PulsedLight(small, keep, trace, state, m, stretch)
 
 
-def _through(
+def through(
     s: Stretch, axes: Sequence[Light], register: Register, x: np.ndarray, trace: np.ndarray, stretch: float, begin: float = 0.0, end: float | None = None
 ) -> np.ndarray:
     """Carry x (d, n, m) through one stretch, or from one time after its start to another."""
-    a, gains = _uncounted(axes, s.silent, s.jumps), _counted(axes, s.jumps, s.silent)
+    a, gains = uncounted(axes, s.silent, s.jumps), counted(axes, s.jumps, s.silent)
     end = s.duration_ns if end is None else end
     if s.pieces_ns is not None:
         lengths, polynomials = s.pieces_ns, [d.polynomials for d in s.driven]
         if begin > 0.0 or end < s.duration_ns:
             lengths, polynomials = part_of(lengths, polynomials, begin, end)
-        terms = [Driven(_uncounted(axes, d.matrix, d.light), _counted(axes, d.light, d.matrix), p) for d, p in zip(s.driven, polynomials, strict=True)]
+        terms = [Driven(uncounted(axes, d.matrix, d.light), counted(axes, d.light, d.matrix), p) for d, p in zip(s.driven, polynomials, strict=True)]
         return drive_through(a, gains, terms, lengths, register, x, trace, stretch)
     return carry(a, gains, register, 1.0 if s.is_instant else end - begin, x, trace, stretch)

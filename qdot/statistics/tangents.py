@@ -43,7 +43,7 @@ from qdot.evolve.tail import Slope
 from qdot.generator import Timeline
 from qdot.model import Channel
 from qdot.statistics.continuous import Light
-from qdot.statistics.pulsed import MOMENTS, Counts, _counted, _factorials, _uncounted
+from qdot.statistics.pulsed import MOMENTS, Counts, _factorials, counted, uncounted
 
 GROUP = 3
 """Parameters that are carried along together: each adds its columns to all others' work."""
@@ -93,7 +93,7 @@ class Block(NamedTuple):
     def system(self, axes: Sequence[TangentLight]) -> Slope:
         """What advances no axis, and what each axis counts."""
         lights = [light.weights for light in axes]
-        return Slope(_uncounted(lights, self.silent, self.jumps), _counted(lights, self.jumps, self.silent))
+        return Slope(uncounted(lights, self.silent, self.jumps), counted(lights, self.jumps, self.silent))
 
 
 class TangentBlock(NamedTuple):
@@ -105,12 +105,12 @@ class TangentBlock(NamedTuple):
     def slope(self, axes: Sequence[TangentLight], q: int) -> Slope:
         """Derivative of the block's system, polynomials apart."""
         a, gains = self.slopes[q].system(axes)
-        counted = list(gains)
+        gained = list(gains)
         for k, light in enumerate(axes):
             for c, w in light.slopes[q].items():
                 if w != 0.0 and c in self.block.jumps:
-                    a, counted[k] = a - w * self.block.jumps[c], counted[k] + w * self.block.jumps[c]
-        return Slope(a, tuple(counted))
+                    a, gained[k] = a - w * self.block.jumps[c], gained[k] + w * self.block.jumps[c]
+        return Slope(a, tuple(gained))
 
 
 class TangentStretch(NamedTuple):
@@ -434,12 +434,12 @@ def _through(s: TangentStretch, axes: Sequence[TangentLight], group: Sequence[in
         terms = []
         zero = 0.0 * a
         for block in s.driven:
-            matrix, counted = system(block)
-            terms.append(Driven(matrix, tuple(counted), block.block.polynomials))
+            matrix, gained = system(block)
+            terms.append(Driven(matrix, tuple(gained), block.block.polynomials))
             alone, lights = block.block.system(axes)
             for i, q in enumerate(group):  # the envelope's own derivative
                 if block.slopes[q].polynomials.any():
-                    moved: list[Matrix] = [zero] * len(counted)
+                    moved: list[Matrix] = [zero] * len(gained)
                     moved[len(axes) + i] = alone
                     first = len(axes) + len(group) + i * len(axes)
                     moved[first : first + len(axes)] = lights

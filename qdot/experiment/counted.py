@@ -1,4 +1,4 @@
-"""One experiment: source, drive and collection, and what it yields. The only place that chains the pipeline.
+"""An experiment whose photons are counted: set-up, populations, flux, correlations and photon numbers, each with its error bound.
 
 Every number comes with `error_bound`, the largest |error| / max(|value|, atol): the calculation is repeated with other step sizes and every rate
 moved in its last digits, and with other cut-offs where there are any; what changes, times a margin, is the bound (see repeats).
@@ -8,20 +8,24 @@ An error above `rtol` is refused: entry by entry in the rate picture, over the l
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
+from qdot import detection
+from qdot.detection import Blinking, Detector
 from qdot.drive import CW, Drive, Pulse
 from qdot.errors import InputError, bad, number, unknown
 from qdot.evolve import Endless, NotUnique, TooManySteps, is_metzler, reach
 from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
-from qdot.model import Channel, Model
+from qdot.model import Channel, Filter, Model
+from qdot.polarisation import Polarisation, polarisation
 from qdot.repeats import Repeats, errors
 from qdot.results import Curve, Explanation, JointPhotonNumbers, Number, PhotonNumbers
 from qdot.statistics import Counts, PulsedLight, SteadyLight, pulsed_light, steady_light
@@ -39,6 +43,8 @@ MIDDLING = 150
 """From this many entries on, cut-offs are lowered rather than raised to see what they change."""
 LARGE = 1000
 """From this many entries on, the calculations under pulses go on at the same time on several cores."""
+MOST_FOCK = 16
+"""Largest number of number states that is tried where the number is left open."""
 CORES = min(4, os.cpu_count() or 1)
 
 
@@ -63,14 +69,8 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Experiment:
-    """A source under a drive, seen through a collection.
-
-    source: an emitter of qdot.emitters or a qdot.model.Model. drive: a drive or several; pulses of one laser share its name.
-    collection: {label: probability} for the stage "first_lens", or {stage: {label: probability}} for a chain, each stage after the one before.
-    picture: "rate", "lindblad", or None for rate equations wherever nothing is coherent.
-    Raises InputError for anything that does not fit together.
-    """
+class Counted:
+    """What every experiment has: source, drives, collection, and photons that are counted. See Experiment."""
 
     source: Any
     drive: Drive | Sequence[Drive] | None = None
@@ -78,6 +78,10 @@ class Experiment:
     picture: Picture | None = None
     rtol: float = 1e-9
     atol: float = 1e-12
+    analysis: Mapping[str, Polarisation] = field(default_factory=dict)
+    filters: tuple[Filter, ...] = ()
+    detectors: Sequence[Detector] = ()
+    blinking: Blinking | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, Model) and not isinstance(self.source, Source):
@@ -89,8 +93,16 @@ class Experiment:
             raise unknown("Experiment.picture", self.picture, ["rate", "lindblad"])
         number("rtol", self.rtol, low=0.0, open_low=True)
         number("atol", self.atol, low=0.0, open_low=True)
+        for line in self.analysis:
+            if line not in self.model.lines:
+                raise unknown("Experiment.analysis (a line that the source emits)", line, self.model.lines)
         if self.collection:
             self._transmission(self.stages[-1])
+        if self.blinking is not None and not isinstance(self.blinking, Blinking):
+            raise bad("Experiment.blinking", "be a Blinking", type(self.blinking).__name__, "for example qdot.detection.Blinking(on_ns=1e4, off_ns=1e3)")
+        object.__setattr__(self, "detectors", tuple([self.detectors] if isinstance(self.detectors, Detector) else self.detectors))
+        if self.detectors:
+            detection.check_together(self.detectors, {d.name: self._lines_seen(d) for d in self.detectors})
 
     # ------------------------------------------------------------------------------------------------------------ set-up
 
@@ -103,8 +115,33 @@ class Experiment:
 
     @cached_property
     def model(self) -> Model:
-        """The source's model."""
-        return self.source if isinstance(self.source, Model) else self.source.model()
+        """The source's model, with the filters that its light meets and as many number states as the tolerance needs where that is left open."""
+        source = self._with_enough_fock() if getattr(self.source, "asks_for_fock", False) else self.source
+        return self._behind_filters(source if isinstance(source, Model) else source.model())
+
+    def _with_enough_fock(self) -> Any:
+        """The source with the fewest number states from which one more changes flux, mean and g2 of all light by less than the tolerance."""
+        before = np.full(3, np.nan)
+        for fock in range(3, MOST_FOCK + 1):
+            source = dataclasses.replace(self.source, fock=fock)
+            probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=())
+            now = probe._all_light()
+            if np.all(np.abs(now - before) <= 0.1 * self.rtol * np.abs(now)):
+                return dataclasses.replace(self.source, fock=fock - 1)
+            before = now
+        must = f"suffice below {MOST_FOCK} for a relative error of rtol = {self.rtol:g}"
+        raise bad("the number states of the modes", must, "more", "raise rtol, or drive less")
+
+    def _all_light(self) -> np.ndarray:
+        """(3,) mean or flux, second and third moment or g2 of all light, without error bounds."""
+        light = self._light(self.model.lines, None)
+        if self.is_pulsed or not any(isinstance(d, CW) for d in self.drives):
+            return self._pulsed("given").moments((light,), (3,))[1:]
+        steady = self._steady("given")
+        return np.array([steady.flux(light)[0], steady.g2_zero(light, light)[0], 0.0])
+
+    def _behind_filters(self, model: Model) -> Model:
+        return dataclasses.replace(model, filters=(*model.filters, *self.filters)) if self.filters else model
 
     @property
     def is_pulsed(self) -> bool:
@@ -123,7 +160,7 @@ class Experiment:
             return f"one period of {self.period_ns:g} ns in the periodic steady state"
         return "all times after the start" if self.is_pulsed or not self.drives else "continuous"
 
-    def replace(self, changes: Mapping[str, Any] | None = None, **fields: Any) -> Experiment:
+    def replace(self, changes: Mapping[str, Any] | None = None, **fields: Any) -> Self:
         """A new experiment with fields changed: replace(drive=...), or by dotted name, replace({"source.spin_flip_per_ns": 1e-4})."""
         new: dict[str, Any] = dict(fields)
         for name, value in (changes or {}).items():
@@ -136,11 +173,25 @@ class Experiment:
             part = new.get(head, getattr(self, head))
             if head == "collection":
                 new[head] = {**part, tail: value}
+            elif head == "detectors":
+                new[head] = detection.replaced(part, tail, value)
             elif head == "drive" and not isinstance(part, Drive):
                 new[head] = tuple(_with(d, tail, value, head) for d in part)
             else:
                 new[head] = _with(part, tail, value, head)
         return dataclasses.replace(self, **new)
+
+    def filtered(self, *filters: Filter) -> Self:
+        """The same experiment with spectral filters in the light: qdot.model.Filter("narrow", "X", fwhm_ueV=5.0); what passes is the line "narrow"."""
+        return dataclasses.replace(self, filters=(*self.filters, *filters))
+
+    def analysed(self, analysis: Mapping[str, str | Polarisation] | None = None, **lines: str | Polarisation) -> Self:
+        """The same experiment with lines looked at in another basis than H and V: analysed(XX="D", X="R") tells "XX:D" from "XX:A", and "X:R" from "X:L".
+
+        Jones vectors: qdot.polarisation.Polarisation, linear, analyser. The dynamics stay; the Lindblad picture is needed.
+        """
+        asked = {line: polarisation(p, f"analysed({line}=...)") for line, p in {**(analysis or {}), **lines}.items()}
+        return dataclasses.replace(self, analysis={**self.analysis, **asked})
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -164,6 +215,8 @@ class Experiment:
             seen: dict[str, str] = {}
             for label, eta in chain[name].items():
                 number(f"collection {label!r}", eta, low=0.0, high=1.0)
+                if ":" in label:
+                    raise bad(f"collection {label!r}", "name a line or a group, not a polarisation", label, 'use analysed and look at "line:polarisation"')
                 for line in self.model.lines_of(label, "collection"):
                     if line in seen:
                         raise bad(f"collection {label!r}", f"not name line {line!r} a second time", f"also in {seen[line]!r}", "give each line one probability")
@@ -171,13 +224,75 @@ class Experiment:
                     total[line] *= float(eta)
         return total
 
+    def _channels(self, line: str) -> tuple[Channel, ...]:
+        """The channels of a line: its polarisations as the source names them, or as they are analysed."""
+        if line in self.analysis:
+            return tuple(Channel(line, p.name) for p in (self.analysis[line], self.analysis[line].orthogonal))
+        emitters = [*self.model.jumps, *self.model.modes]
+        return tuple(dict.fromkeys(Channel(line, e.polarisation) for e in emitters if e.photon == line))
+
+    def _split(self, label: str) -> tuple[str, str]:
+        """(line or group, polarisation or "") of one label."""
+        if label in self.model.lines or label in self.model.groups:
+            return label, ""
+        name, _, polarisation = label.rpartition(":")
+        return (name, polarisation) if name else (label, "")
+
+    def _lines_seen(self, detector: Detector) -> tuple[str, ...]:
+        return self.model.lines if detector.sees is None else self.model.lines_of(detector.sees, f"detector {detector.name!r}: sees")
+
+    def _lines(self, label: Label) -> set[str]:
+        """The lines behind a label, whatever their polarisation."""
+        return {line for one in flat(label) for line in self.model.lines_of(self._split(one)[0])}
+
+    def channels(self, label: Label, argument: str = "label") -> tuple[Channel, ...]:
+        """The channels behind a label. Raises InputError, which names the argument, if nobody emits it."""
+        return tuple(self._light(label, None, argument))
+
     def _light(self, label: Label, stage: str | None, argument: str = "label") -> dict[Channel, float]:
-        """{channel: weight} of a label at a stage."""
+        """{channel: weight} of a label at a stage: "X", "X:H" for one polarisation, a group, or several of them in a list."""
         eta = self._transmission(stage)
-        lines = self.model.lines_of(label, argument)
-        emitters = [*self.model.jumps, *self.model.cavities]
-        channels = dict.fromkeys(Channel(e.photon, e.polarisation) for e in emitters if e.photon is not None)
-        return {c: eta[c.line] for c in channels if c.line in lines}
+        found: dict[Channel, float] = {}
+        for one in flat(label):
+            name, polarisation = self._split(one)
+            for line in self.model.lines_of(name, argument):
+                channels = self._channels(line)
+                chosen = [c for c in channels if not polarisation or c.polarisation == polarisation]
+                if not chosen:
+                    known = [f"{line}:{c.polarisation}" for c in channels if c.polarisation]
+                    remedy = f"look at it in another basis: analysed({line}={polarisation!r})" if known else "this line does not tell polarisations apart"
+                    raise bad(
+                        f"{argument} {one!r}",
+                        "name a polarisation that " + (f"is told apart: {', '.join(known)}" if known else "there is"),
+                        polarisation,
+                        remedy,
+                    )
+                found |= {c: eta[line] for c in chosen}
+        if not found:
+            self.model.lines_of(label, argument)
+        return found
+
+    def collected(self, label: Label, stage: str | None = None) -> dict[Channel, float]:
+        """{channel of light: probability that its photon reaches a stage (default: the last)}, of the channels behind a label."""
+        return self._light(label, stage)
+
+    def steady_vector(self) -> np.ndarray:
+        """(d,) x of the generator in the steady state: of continuous light, or at the start of a period of a train."""
+        x = np.zeros(self.timeline.generator.dimension)
+        if not self.is_pulsed:
+            steady = self._steady("given")
+            x[steady.keep] = steady.state[0]
+            return x
+        if self.period_ns is None:
+            raise bad("the steady state", "be asked of a train or of continuous light", "a single pulse", "give the drive a period_ns")
+        try:
+            train = self._pulsed("given")
+        except NotUnique as e:
+            raise self._not_unique(e) from None
+        except TooManySteps:
+            raise self._too_many_steps() from None
+        x[train.keep] = train.state
+        return x
 
     # ------------------------------------------------------------------------------------------------------------ errors
 
@@ -185,7 +300,7 @@ class Experiment:
     def timeline(self) -> Timeline:
         """The generator of the source bound to its drives."""
         try:
-            return under(self.model, self.drives, self.picture)
+            return under(self.model, self.drives, self.picture, analysis=self.analysis)
         except TooManySteps:
             raise self._too_many_steps() from None
 
@@ -196,19 +311,20 @@ class Experiment:
 
     def _cut(self, role: str, less: int) -> Timeline:
         """The timeline as given, or with another cut-off: `less` number states less in each cavity, or more (role "raised")."""
-        if role == "raised":
-            return under(self._raised or self.model, self.drives, self.picture)
-        return under(self.model.with_fewer_fock(less), self.drives, self.picture) if less else self.timeline
+        if role != "raised" and not less:
+            return self.timeline
+        model = (self._raised or self.model) if role == "raised" else self.model.with_fewer_fock(less)
+        return under(model, self.drives, self.picture, analysis=self.analysis)
 
     @cached_property
     def _raised(self) -> Model | None:
         """The model with more number states in each cavity, or the emitter's finer one; None where no cut is felt."""
-        if self.model.cavities:
+        if self.model.modes:
             t = self.timeline
             is_felt = np.any(reach(pattern(t.matrices()), t.generator.start != 0) & t.generator.top_fock)
             return self.model.with_more_fock() if is_felt else None
         finer = None if isinstance(self.source, Model) else getattr(self.source, "finer", lambda: None)()
-        return None if finer is None else finer.model()
+        return None if finer is None else self._behind_filters(finer.model())
 
     def _pulsed(self, role: str, less: int = 0) -> PulsedLight:
         """The light under pulses by one of the calculations: "given", "moved" or "raised"."""
@@ -235,7 +351,7 @@ class Experiment:
 
     def _lower(self, dimension: int) -> range:
         """By how many number states each cavity is lowered to see its cut-off: where going up would cost more."""
-        focks = [c.fock for c in self.model.cavities]
+        focks = [c.fock for c in self.model.modes]
         return range(1, 4) if dimension >= MIDDLING and focks and min(focks) >= 5 and self._raised is not None else range(0)
 
     def _continuous(self, compute: Callable[[SteadyLight], np.ndarray], what: str, instead: str) -> Repeats[np.ndarray]:
@@ -289,16 +405,16 @@ class Experiment:
         kept = ", each of which keeps the population that it once has" if names else ""
         return bad("the steady state", "be unique from the start state", f"a source that ends in {ends}{kept}", remedy)
 
-    def _measure(self, runs: Repeats[Any], what: str, checked: bool = True) -> tuple[np.ndarray, float]:
+    def _measure(self, runs: Repeats[Any], what: str, checked: bool = True, over_largest: bool = False) -> tuple[np.ndarray, float]:
         """(values, bound) of one quantity; raises InputError where the error is above the tolerance.
 
         The bound is entry by entry. In the rate picture so is the tolerance; in the Lindblad picture, where entries can cancel, the tolerance
-        applies to the error over the largest value of the curve.
+        applies to the error over the largest value of the curve. over_largest: the bound is over the largest value, too.
         """
         runs = runs.map(lambda v: np.atleast_1d(np.asarray(v, dtype=float)))
         floor = np.maximum(np.abs(runs.given), self.atol)
         unit = np.full(floor.shape, floor.max(initial=0.0)) if self.timeline.generator.picture == "lindblad" else floor
-        value, bounds = self._bounded(runs, unit, [what], np.full(1, checked))
+        value, bounds = self._bounded(runs, unit, [what], np.full(1, checked), floor.max() if over_largest else 0.0)
         return value, float(bounds.max(initial=0.0))
 
     def _measure_each(self, runs: Repeats[np.ndarray], names: Sequence[str], scale: np.ndarray, checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -308,8 +424,13 @@ class Experiment:
             unit = np.maximum(unit, scale)
         return self._bounded(runs, unit, names, checked)
 
-    def _bounded(self, runs: Repeats[np.ndarray], unit: np.ndarray, names: Sequence[str], checked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(values, bounds entry by entry), the tolerance applied to errors over `unit`; names: of each entry, or one for all."""
+    def _bounded(
+        self, runs: Repeats[np.ndarray], unit: np.ndarray, names: Sequence[str], checked: np.ndarray, least_value: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(values, bounds entry by entry), the tolerance applied to errors over `unit`; names: of each entry, or one for all.
+
+        least_value: smaller entries count as that large in the bounds.
+        """
         value = runs.given
         if not np.all(np.isfinite(value)):
             what = names[int(np.argmin(np.isfinite(value))) if len(names) > 1 else 0]
@@ -322,13 +443,13 @@ class Experiment:
             what, error = names[int(worst[0]) if len(names) > 1 else 0], float(asked[worst])
             if cut[worst] > 0.5 * (numeric + cut)[worst]:
                 must, got = f"be large enough for a relative error of rtol = {self.rtol:g}", f"error {error:.2g}"
-                if not self.model.cavities:
+                if not self.model.modes:
                     raise bad(f"the cut-off of {type(self.source).__name__} ({what})", must, got, "raise its largest number (max_pairs) or rtol")
-                focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.cavities)
+                focks = ", ".join(f"{c.name!r}: {c.fock}" for c in self.model.modes)
                 raise bad(f"cavity fock ({what})", must, f"{focks}, {got}", "raise fock (each by one or more) or rtol")
             raise bad(f"rtol ({what})", "be above what double precision reaches here", f"{self.rtol:g} for an error bound of {error:.2g}", "raise rtol")
         least = COHERENT_FLOOR if self.timeline.generator.picture == "lindblad" else FLOOR
-        return value, (numeric + cut) / np.maximum(np.abs(value), self.atol) + least
+        return value, (numeric + cut) / np.maximum(np.abs(value), max(self.atol, least_value)) + least
 
     # -------------------------------------------------------------------------------------------------------- continuous
 
@@ -377,19 +498,19 @@ class Experiment:
         return lambda s: s.flux(light)
 
     def _view_g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
-        tau, second = _delays(tau_ns), first if second is None else second
+        tau, second = delays_of(tau_ns), first if second is None else second
         a, b = self._light(first, None, "first"), self._light(second, None, "second")
-        return lambda s: s.g2(tau, _lit(s, a, first), _lit(s, b, second))
+        return lambda s: s.g2(tau, lit_by(s, a, first), lit_by(s, b, second))
 
     def _view_g2_zero(self, label: Label, second: Label | None = None) -> Callable[[SteadyLight], np.ndarray]:
         other = label if second is None else second
         a, b = self._light(label, None), self._light(other, None)
-        return lambda s: s.g2_zero(_lit(s, a, label), _lit(s, b, other))
+        return lambda s: s.g2_zero(lit_by(s, a, label), lit_by(s, b, other))
 
     def _view_pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Callable[[SteadyLight], np.ndarray]:
-        both = [*_flat(first), *_flat(second)]
+        both = [*flat(first), *flat(second)]
         a, b = self._light(first, stage), self._light(both, stage)
-        return lambda s: 2 * s.flux(a) / s.flux(_lit(s, b, both))
+        return lambda s: 2 * s.flux(a) / s.flux(lit_by(s, b, both))
 
     def g2(self, tau_ns: Any, first: Label, second: Label | None = None) -> Curve:
         """g2(tau) for `second` (default: `first`) detected tau after `first`; continuous drive, unchanged by loss.
@@ -399,7 +520,7 @@ class Experiment:
         second = first if second is None else second
         see, instead = self.view("g2", tau_ns, first, second), "ask for side_peaks (g2[m] of the pulse train) or photon_numbers"
         values, bound = self._measure(self._continuous(see, "g2(tau)", instead), f"g2 of {first} and {second}")
-        return Curve("tau_ns", _delays(tau_ns), values, bound, f"g2({_name(first)}, {_name(second)})", self.stages[-1])
+        return Curve("tau_ns", delays_of(tau_ns), values, bound, f"g2({name_of(first)}, {name_of(second)})", self.stages[-1])
 
     def g3(self, tau1_ns: Any, tau2_ns: Any, label: Label | tuple[Label, Label, Label]) -> Curve:
         """g3(tau1, tau2), both delays >= 0 from the first photon; label: one for all three, or (first, second, third).
@@ -416,10 +537,10 @@ class Experiment:
         lights = [self._light(one, None) for one in three]
 
         def see(s: SteadyLight) -> np.ndarray:
-            return s.g3(tau1.ravel(), tau2.ravel(), *(_lit(s, light, one) for light, one in zip(lights, three, strict=True)))
+            return s.g3(tau1.ravel(), tau2.ravel(), *(lit_by(s, light, one) for light, one in zip(lights, three, strict=True)))
 
         values, bound = self._measure(self._continuous(see, "g3", instead), "g3")
-        return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(_name(one) for one in three)})", self.stages[-1], tau2)
+        return Curve("tau1_ns", tau1, values.reshape(tau1.shape), bound, f"g3({', '.join(name_of(one) for one in three)})", self.stages[-1], tau2)
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
         """g2(0) under continuous drive; under pulses <n(n-1)>/<n>^2 of one label."""
@@ -458,7 +579,7 @@ class Experiment:
             bounds = {"populations": max(p.error_bound for p in self.populations().values())}
         if self._raised is None:
             cut = "none"
-        elif not self.model.cavities:
+        elif not self.model.modes:
             cut = "measured by raising it"
         elif self._lower(light.keep.size):
             cut = "number states, measured by lowering them by one, two and three"
@@ -486,7 +607,7 @@ class Experiment:
         Train: per period in the periodic steady state. Single pulse, or no drive at all: to infinity, from the start state.
         The moments do not depend on `max`. Raises InputError if the count diverges or the label stays dark.
         """
-        top = _count(max)
+        top = count_of(max)
         stage = self.stages[-1] if stage is None else stage
         light = self._light(label, stage)
         counts = self._run(lambda p: p.count(light, int(np.maximum(top, 2))), "photon_numbers")
@@ -500,13 +621,13 @@ class Experiment:
         values, found = self._measure_each(read, of_label, scale, np.array([name != "pair_share_of_multiphotons" for name in names]))
         figures = dict.fromkeys(FIGURES, float("nan")) | dict(zip(names, values.tolist(), strict=True))
         bounds = {"photon_numbers": bound, **dict(zip(names, found.tolist(), strict=True))}
-        if set(self.model.lines_of(label)) == {"XX", "X"}:
+        if self._lines(label) == {"XX", "X"} and ":" not in name_of(label):
             eta = self._transmission(stage)
             prepared = self._means(self._light("XX", "emission")).map(lambda m: m * eta["XX"] * eta["X"])
             measured, bounds["prepared_pair_efficiency"] = self._measure(prepared, f"prepared_pair_efficiency of {label}")
             figures["prepared_pair_efficiency"] = float(measured[0])
         return PhotonNumbers(
-            label=_name(label),
+            label=name_of(label),
             stage=stage,
             window=self.window,
             probabilities=probabilities,
@@ -517,14 +638,14 @@ class Experiment:
 
     def joint_photon_numbers(self, labels: tuple[Label, Label] = ("XX", "X"), max: int = 6, stage: str | None = None) -> JointPhotonNumbers:
         """Joint P(n, m) of two labels, both up to max, per period of a train or to infinity after one pulse."""
-        top = _count(max)
+        top = count_of(max)
         if isinstance(labels, str) or len(labels) != 2:
             raise bad("labels", "name two labels", labels, 'for example ["XX", "X"]')
         stage = self.stages[-1] if stage is None else stage
         lights = [self._light(one, stage, "labels") for one in labels]
         shared = set(lights[0]) & set(lights[1])
         if shared:
-            raise bad("labels", "share no line", " and ".join(_name(one) for one in labels), "count each photon once")
+            raise bad("labels", "share no line", " and ".join(name_of(one) for one in labels), "count each photon once")
         runs = self._run(lambda p: p.joint(lights, [top, top]), "photon_numbers")
         probabilities, bound = self._measure(runs, f"P(n, m) of {labels}")
         moments = self._run(lambda p: p.moments(lights, [1, 1]), "photon_numbers")
@@ -534,7 +655,7 @@ class Experiment:
         if means.all():
             measured, bounds["cross_g2_zero"] = self._measure(moments.map(lambda m: m[1, 1] / (m[1, 0] * m[0, 1])), "cross_g2_zero")
             value = float(measured[0])
-        return JointPhotonNumbers((_name(labels[0]), _name(labels[1])), stage, self.window, probabilities, means, value, bounds)
+        return JointPhotonNumbers((name_of(labels[0]), name_of(labels[1])), stage, self.window, probabilities, means, value, bounds)
 
     def side_peaks(self, count: int, label: Label, stage: str | None = None) -> Curve:
         """g2[m] = <n_0 n_m>/mu^2 of a train, m = 0 .. count, with <n(n-1)>/mu^2 at m = 0; far peaks tend to 1."""
@@ -547,30 +668,30 @@ class Experiment:
         if np.any(np.isnan(runs.given)):
             raise bad(f"label {label!r}", "emit light under this drive", "mean photon number 0", "check the drive and the collection")
         values, bound = self._measure(runs, "side_peaks")
-        return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({_name(label)})", stage or self.stages[-1])
+        return Curve("period", np.arange(count + 1.0), values, bound, f"g2[m]({name_of(label)})", stage or self.stages[-1])
 
     def emission_profile(self, t_ns: Any, label: Label, stage: str | None = None) -> Curve:
         """Flux in 1/ns at times t after the period start (train, 0 <= t <= period) or after t = 0 (single pulse): the decay trace."""
-        t = _times("t_ns", t_ns)
+        t = times_of("t_ns", t_ns)
         limit = np.inf if self.period_ns is None else self.period_ns
         if t.ndim != 1 or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(t > limit):
             raise bad("t_ns", f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the period")
         light = self._light(label, stage)
         runs = self._run(lambda p: p.profile(light, t), "emission_profile")
         values, bound = self._measure(runs, "emission_profile")
-        return Curve("t_ns", t, values, bound, f"flux({_name(label)})", stage or self.stages[-1])
+        return Curve("t_ns", t, values, bound, f"flux({name_of(label)})", stage or self.stages[-1])
 
 
 _VIEWS: Mapping[str, Callable[..., Callable[[SteadyLight], np.ndarray]]] = {
     "populations": lambda experiment: experiment._populations,
-    "flux_per_ns": Experiment._view_flux,
-    "g2": Experiment._view_g2,
-    "g2_zero": Experiment._view_g2_zero,
-    "pair_flux_fraction": Experiment._view_pair_flux_fraction,
+    "flux_per_ns": Counted._view_flux,
+    "g2": Counted._view_g2,
+    "g2_zero": Counted._view_g2_zero,
+    "pair_flux_fraction": Counted._view_pair_flux_fraction,
 }
 
 
-def _lit(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> Mapping[Channel, float]:
+def lit_by(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> Mapping[Channel, float]:
     """The light, if every source of the stack emits it."""
     if not any(light.values()):
         raise bad(f"collection of {label!r}", "be > 0 for a correlation", 0, "collect some of its light")
@@ -579,36 +700,52 @@ def _lit(steady: SteadyLight, light: Mapping[Channel, float], label: Label) -> M
     return light
 
 
-def _delays(tau_ns: Any) -> np.ndarray:
-    tau = _times("tau_ns", tau_ns)
+def delays_of(tau_ns: Any) -> np.ndarray:
+    tau = times_of("tau_ns", tau_ns)
     if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
         raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
     return tau
 
 
 def _with(part: Any, name: str, value: Any, head: str) -> Any:
+    """A part with a field replaced, or a field of its field by a dotted name."""
+    outer, _, inner = name.partition(".")
+    if inner and dataclasses.is_dataclass(part) and outer in {f.name for f in dataclasses.fields(part)}:
+        return _with(part, outer, _with(getattr(part, outer), inner, value, f"{head}.{outer}"), head)
     names = [f.name for f in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
     if name not in names:
         raise unknown(f"{head}.{name}", name, names)
     return dataclasses.replace(part, **{name: value})
 
 
-def _times(argument: str, given: Any) -> np.ndarray:
+def times_of(argument: str, given: Any, unit: str = "ns") -> np.ndarray:
+    """An array of numbers of an argument."""
     try:
         return np.atleast_1d(np.asarray(given, dtype=float))
     except (TypeError, ValueError):
-        raise bad(argument, "be numbers in ns", repr(given), "give one delay or a list of them; labels come after") from None
+        raise bad(argument, f"be numbers in {unit}", repr(given), "give one number or a list of them; labels come after") from None
 
 
-def _name(label: Label) -> str:
+def two_of(argument: str, given: Any) -> tuple[float, float]:
+    """Two numbers of an argument."""
+    try:
+        a, b = (float(v) for v in given)
+    except (TypeError, ValueError):
+        raise bad(argument, "be two numbers in ns", repr(given), f"for example {argument}=(0.0, 0.05)") from None
+    if math.isnan(a) or math.isnan(b):
+        raise bad(argument, "be two numbers in ns", given)
+    return a, b
+
+
+def name_of(label: Label) -> str:
     return label if isinstance(label, str) else " + ".join(label)
 
 
-def _flat(label: Label) -> list[str]:
+def flat(label: Label) -> list[str]:
     return [label] if isinstance(label, str) else list(label)
 
 
-def _count(value: object) -> int:
+def count_of(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise bad("photon_numbers max", "be a whole number >= 0", value)
     return int(value)

@@ -1,0 +1,12 @@
+"""From counts back to photon numbers: P(n) and the pair figures at a stage, with errors that say where they come from.
+
+`from_moments`: from mean, g2 and g3. `from_clicks`: from click patterns, by maximum likelihood. `covariance`: of one figure over points that share
+their calibrations. A result holds statistical, calibration and truncation errors apart, and warns where the data do not determine the answer.
+"""
+
+from qdot.inversion.clicks import Likelihood, from_clicks
+from qdot.inversion.estimates import Estimate, Inversion, Limit, covariance
+from qdot.inversion.figures import ratios
+from qdot.inversion.moments import from_moments, thinned
+
+__all__ = ["Estimate", "Inversion", "Likelihood", "Limit", "covariance", "from_clicks", "from_moments", "ratios", "thinned"]

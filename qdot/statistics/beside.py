@@ -1,0 +1,140 @@
+"""Larger linear systems that run beside a source: clocks, integrals over two times, light that has been changed on its way.
+
+A quantity that is an integral over one or two times is an entry of such a system at the end; none of them needs a grid of times.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from qdot.evolve import Flow, Matrix, TooManySteps, dense, nothing_counted, pattern, reach, relevant, restrict, seen_by
+from qdot.generator import Stretch, Timeline
+from qdot.model import Channel
+from qdot.statistics.pulsed import through
+
+Jumps = Mapping[Channel, Matrix]
+ALIVE = 40.0
+"""What has fallen by exp(-ALIVE) no longer bounds the distance of points in time."""
+RADIANS = 3.0
+"""Largest rate times length of a panel of points."""
+MOST_PANELS = 5000
+"""Largest number of panels."""
+
+
+def everything(silent: Matrix, jumps: Jumps) -> Matrix:
+    """The generator with its light left uncounted."""
+    return sum(jumps.values(), silent)
+
+
+def stretches_between(timeline: Timeline, begin: float, end: float) -> list[tuple[Stretch, float, float]]:
+    """[(stretch, from, to)] after one time and up to another, both counted from the start of each stretch; an instant at `begin` is left out, one at
+    `end` is not.
+
+    begin = -inf: from the very start; end = inf: until the last pulse has passed, the rest being left to closed forms.
+    """
+    stretches = list(timeline.stretches)
+    if timeline.period_ns is None and end < math.inf:
+        stretches.append(replace(timeline.rest, start_ns=stretches[-1].end_ns if stretches else 0.0))
+    found = []
+    for s in stretches:
+        if s.is_instant:
+            if begin < s.start_ns <= end:
+                found.append((s, 0.0, 0.0))
+        elif s.end_ns > begin and s.start_ns < end:
+            found.append((s, max(begin - s.start_ns, 0.0), min(end, s.end_ns) - s.start_ns))
+    return found
+
+
+def carried(timeline: Timeline, x: np.ndarray, begin: float, end: float, stretch: float = 1.0) -> np.ndarray:
+    """(d, n) the columns of x (d, n) carried from one time of a timeline to another as in `stretches_between`, light uncounted."""
+    trace = np.zeros(x.shape[0])
+    for s, low, high in stretches_between(timeline, begin, end):
+        x = through(s, (), nothing_counted(), x[..., None], trace, stretch, low, None if s.is_instant else high)[..., 0]
+    return x
+
+
+def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, stretch: float = 1.0) -> np.ndarray:
+    """(d, n) what x (d,) at `begin` has become at later times (n,), increasing and finite."""
+    found = np.empty((x.size, times.size))
+    done, x = 0, x[:, None]
+    for s, low, high in stretches_between(timeline, begin, float(times[-1])):
+        until = done + int(np.searchsorted(times[done:], s.start_ns + high, side="left"))
+        inside = times[done:until] - s.start_ns
+        if s.pieces_ns is None and inside.size:
+            found[:, done:until] = Flow(dense(everything(s.silent, s.jumps)), None, None, stretch).along(np.eye(x.size), x[:, 0], np.maximum(inside - low, 0.0))
+        elif inside.size:
+            at, y = low, x
+            for k, t in enumerate(inside):
+                if t > at:
+                    y = through(s, (), nothing_counted(), y[..., None], np.zeros(x.size), stretch, at, float(t))[..., 0]
+                    at = float(t)
+                found[:, done + k] = y[:, 0]
+        x = through(s, (), nothing_counted(), x[..., None], np.zeros(x.size), stretch, low, None if s.is_instant else high)[..., 0]
+        done = until
+    found[:, done:] = x
+    return found
+
+
+def points_in(timeline: Timeline, probes: np.ndarray, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(times, weights) of Gauss-Legendre points from the start to `end`, `count` on each panel, for what is seen by the probes (d,) bool.
+
+    Panels end where the formula of the generator changes, are at most RADIANS over the largest rate on pulses, and between pulses over the
+    largest rate that the probes see and that has not yet died out.
+    """
+    node, weight = np.polynomial.legendre.leggauss(count)
+    edges: list[tuple[float, float]] = []
+    for s, low, high in stretches_between(timeline, -math.inf, end):
+        if s.is_instant:
+            continue
+        whole = everything(s.silent, s.jumps)
+        if s.pieces_ns is None:
+            seen = np.flatnonzero(seen_by(whole, probes))
+            rates = np.linalg.eigvals(dense(restrict(whole, seen)))
+            at = low
+            while at < high:
+                alive = np.abs(rates[-rates.real * (at - low) < ALIVE]).max(initial=0.0)
+                to = min(high, at + (RADIANS / alive if alive > 0.0 else math.inf))
+                edges.append((s.start_ns + at, s.start_ns + to))
+                at = to
+                if len(edges) > MOST_PANELS:
+                    raise TooManySteps
+            continue
+        starts = np.concatenate([[0.0], np.cumsum(s.pieces_ns)])
+        for k, (a, b) in enumerate(itertools.pairwise(starts)):
+            size = _largest(whole) + sum(float(np.abs(d.polynomials[k]).sum()) * _largest(everything(d.matrix, d.light)) for d in s.driven)
+            parts = max(1, math.ceil(size * (b - a) / RADIANS))
+            marks = np.clip(np.linspace(a, b, parts + 1), low, high)
+            edges += [(s.start_ns + u, s.start_ns + v) for u, v in itertools.pairwise(marks) if v > u]
+            if len(edges) > MOST_PANELS:
+                raise TooManySteps
+    if not edges:
+        return np.zeros(0), np.zeros(0)
+    begin, half = np.array([e[0] for e in edges]), np.array([0.5 * (e[1] - e[0]) for e in edges])
+    return (begin[:, None] + half[:, None] * (1.0 + node)).ravel(), (half[:, None] * weight).ravel()
+
+
+def _largest(m: Matrix) -> float:
+    """Size of the largest entry: the fastest that anything turns."""
+    return float(abs(m).max())
+
+
+def beside(larger: Timeline, start: np.ndarray, total: int, begin: float, end: float, stretch: float) -> np.ndarray:
+    """(d,) the larger system at `end` (inf: when the last pulse has passed) from `start` at `begin`, 0 being before any instant there.
+
+    total: index of the first sum that is asked for; the sums come last, and only what they see, now or after the last pulse, is calculated.
+    """
+    matrices = larger.matrices()
+    sums = np.arange(start.size) >= total
+    edges = pattern(matrices)
+    is_reached = reach(edges, start != 0.0)
+    keep = np.union1d(relevant(matrices, start != 0.0, sums), np.flatnonzero(sums & is_reached))
+    x = np.zeros(start.size)
+    if keep.size:
+        small = larger.mapped(lambda m: restrict(m, keep))
+        x[keep] = carried(small, start[keep, None], begin if begin > 0.0 else -math.inf, end, stretch)[:, 0]
+    return x
