@@ -13,6 +13,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from qdot.errors import InputError, bad, unknown
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from qdot.fitting import FitResult
 
 T = TypeVar("T")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -165,11 +168,15 @@ def _each(call: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[
 @app.command("fit")
 def _fit(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[DATA ...]", help="Measured series and histograms (CSV), fitted together.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATA ...]", help="Measured series and histograms, fitted together (FILE or FILE:COLUMN), or one fit file (TOML).", show_default=False
+        ),
     ] = None,
     study_name: Annotated[str | None, typer.Option("--study", metavar="NAME", help="Run the fit of a study instead.", show_default=False)] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="With --study: folder of its measurements.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="With --study: folder for the figures.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, figure and record.", show_default=False)] = None,
+    new: Annotated[str | None, typer.Option("--new", metavar="AUTHOR_YEAR", help="Start a study from a template, in fits/.", show_default=False)] = None,
     emitter: Annotated[str | None, typer.Option("--emitter", metavar="NAME", help="The source to fit; see `qdot emitters`.", show_default=False)] = None,
     vary: Annotated[
         list[str] | None, typer.Option("--vary", metavar="NAME=START[:LOW:HIGH]", help="A parameter to fit, with start and limits.", show_default=False)
@@ -179,11 +186,25 @@ def _fit(
     labels: Annotated[
         list[str] | None, typer.Option("--label", metavar="LABEL", help="Whose light was measured; all of it if left out.", show_default=False)
     ] = None,
+    tie: Annotated[
+        list[str] | None, typer.Option("--tie", metavar="NAME=EXPRESSION", help="A parameter that follows others, as 0.6*source.x.", show_default=False)
+    ] = None,
+    scan: Annotated[int, typer.Option("--scan", metavar="N", min=0, help="Start from the best of N points that fill the bounds.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Fit a source to measured series, or run the fit of a study; exits with 1 if the fit fails."""
+    """Fit a source to measured data (or as a fit file says), run the fit of a study, or start a new study; exits with 1 if the fit fails."""
+    own = (("DATA", files), ("--emitter", emitter), ("--vary", vary), ("--set", fixed), ("--tie", tie), ("--label", labels), ("--scan", scan))
+    if new is not None:
+        given = [name for name, value in (*own, ("--study", study_name), ("--data", data), ("--out", out)) if value]
+        if given:
+            raise bad("--new", "stand alone", f"it together with {', '.join(given)}", "fill in the template first")
+        from qdot.fitting.template import new_study
+
+        made = new_study(new, Path("fits"))
+        _print(_as_json({"study": str(made)}) if as_json else f"{made}: fill in README.md, published.toml and fit.toml, then qdot fit --study {made}")
+        return
     if study_name is not None:
-        given = [name for name, value in (("DATA", files), ("--emitter", emitter), ("--vary", vary), ("--set", fixed)) if value]
+        given = [name for name, value in own if value]
         if given:
             raise bad(
                 "--study", "stand alone (a study brings its own source, parameters and data)", f"it together with {', '.join(given)}", "use one of the two"
@@ -195,25 +216,64 @@ def _fit(
         if out is not None:
             _note(f"figures in {out}")
     else:
-        for name, value in (("--data", data), ("--out", out)):
-            if value is not None:
-                raise bad(name, "come with --study", f"{value} without it", "name the data files as arguments")
+        if data is not None:
+            raise bad("--data", "come with --study", f"{data} without it", "name the data files as arguments")
+        is_file = bool(files) and str((files or [""])[0]).endswith(".toml")
+        if is_file:
+            given = [name for name, value in own[1:] if value] + (["more DATA"] if len(files or []) > 1 else [])
+            if given:
+                raise bad("a fit file", "stand alone (it says all of that)", f"it together with {', '.join(given)}", "write it into the file")
         for name, missing, example in (
             ("DATA", not files, "g2_vs_power.csv"),
             ("--emitter", emitter is None, "--emitter DarkLoadedCascade"),
             ("--vary", not vary, "--vary spin_flip_per_ns=1e-4:0:"),
         ):
-            if missing:
+            if missing and not is_file:
                 raise bad(name, "be given (or --study NAME)", "nothing", f"for example {example}")
-        found = _fit_series(files or [], emitter or "", vary or [], fixed or [], drive, labels or [])
+        from qdot import fitting
+
+        with _warnings_as_notes(), _busy(f"fitting {', '.join(files or [])}"):
+            if is_file:
+                result = fitting.fit_file((files or [""])[0])
+            else:
+                result = _fit_series(files or [], emitter or "", vary or [], fixed or [], drive, labels or [], tie or [], scan)
+            if out is not None:
+                result.write(out)
+        if out is not None:
+            _note(f"report, figure and record in {out}")
+        found = result.as_dict()
     _print(_as_json(found) if as_json else _tables(_fit_tables(found)))
     if found.get("converged") is False:
         _note("the fit did not converge: start nearer to a solution, vary fewer parameters or bound them")
         raise typer.Exit(FAILED)
 
 
-def _fit_series(files: Sequence[Path], emitter: str, vary: Sequence[str], fixed: Sequence[str], drive: str, labels: Sequence[str]) -> dict[str, Any]:
-    """The fit of one emitter to several files, as plain values."""
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """What is odd about data goes to standard error as one line each."""
+    from qdot.data import DataWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, DataWarning):
+            _note(f"warning: {one.message}")
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+def _fit_series(
+    files: Sequence[str],
+    emitter: str,
+    vary: Sequence[str],
+    fixed: Sequence[str],
+    drive: str,
+    labels: Sequence[str],
+    tie: Sequence[str],
+    scan: int,
+) -> FitResult:
+    """The fit of one emitter to several files."""
     import qdot
     from qdot import emitters
 
@@ -226,20 +286,21 @@ def _fit_series(files: Sequence[Path], emitter: str, vary: Sequence[str], fixed:
     if both:
         raise bad("--set", "hold a parameter that is not varied", f"{both[0]} in --vary and in --set", "remove one of them")
     experiment = qdot.Experiment(kinds[emitter](), drive=_drive(drive)).replace(held)
-    experiment.replace({name: value for name, (value, _, _) in start.items() if not name.startswith("histogram.")})  # refuses what no such source has
-    measured = [qdot.read_histogram(path) if _holds_counts(path) else qdot.read_series(path) for path in files]
-    with _busy(f"fitting {emitter} to {len(files)} file{'s' if len(files) > 1 else ''}"):
-        return dict(qdot.fit(experiment, measured, vary=start, label=list(labels) or None).as_dict())
+    tied = dict(_named_values("--tie", tie))
+    of_source = {name: value for name, (value, _, _) in start.items() if name.partition(".")[0] in ("source", "drive", "collection")}
+    experiment.replace(of_source)  # refuses what no such source has
+    measured = [_read(text) for text in files]
+    return qdot.fit(experiment, measured, vary=start, label=list(labels) or None, tie=tied, scan=scan)
 
 
-def _holds_counts(path: Path) -> bool:
-    """True for a histogram: its line of column names holds delay_ns and counts. What is wrong with a file is left to its reader."""
-    try:
-        with path.open(encoding="utf-8") as lines:
-            names = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return {"delay_ns", "counts"} <= {name.strip() for name in names.split(",")}
+def _read(text: str) -> Any:
+    """FILE, or FILE:COLUMN for one quantity of several."""
+    from qdot.data import read_measured, read_series
+
+    file, colon, column = text.rpartition(":")
+    if colon and not file.endswith(":") and not Path(text).exists() and Path(file).exists():
+        return read_series(file, column)
+    return read_measured(text)
 
 
 def _named_values(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -702,6 +763,8 @@ def _fit_tables(found: Mapping[str, Any]) -> Iterable[Table]:
         if isinstance(limit, Mapping):
             limit = f"{'<' if limit['side'] == 'upper' else '>'} {_number(limit['value'])} ({limit['confidence']:.0%})"
         parameters.add_row(name, *(_number(p.get(k)) for k in ("value", "minus", "plus")), _number(limit))
+    for name, p in found.get("derived", {}).items():
+        parameters.add_row(name, *(_number(p.get(k)) for k in ("value", "minus", "plus")), "derived")
     yield parameters
     points = found.get("points", [])
     if points:
@@ -715,6 +778,10 @@ def _fit_tables(found: Mapping[str, Any]) -> Iterable[Table]:
             table.add_row(*map(_number, row))
         yield table
     rest = _table("fit", "quantity", "value")
+    for direction in found.get("undetermined", []):
+        rest.add_row("not determined", direction["words"])
+    for out in found.get("left_out", []):
+        rest.add_row("left out", out)
     for key, value in found.items():
         if key not in ("parameters", "points") and not isinstance(value, list | dict):
             rest.add_row(key, _number(value))

@@ -5,6 +5,8 @@ Only this file and the command line use matplotlib; results reach it through the
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -15,12 +17,16 @@ from qdot.data import Series, split_unit
 from qdot.results import Curve, PhotonNumbers, Spectrum
 
 if TYPE_CHECKING:
-    from qdot.fitting import FitResult
+    from qdot.fitting import FitResult, Term
     from qdot.tags.correlation import Correlation
     from qdot.tags.triples import TripleCorrelation
 
 DECADES = 2.0
 """An axis whose values are positive and span more than this many powers of ten is logarithmic."""
+MANY = 60
+"""From this many points on they are drawn small."""
+TALL = 4
+"""Up to this many panels stand in one column."""
 BAR = 0.3
 """Width of a bar, in photons."""
 WORDS = {
@@ -114,23 +120,33 @@ def series(data: Series, ax: Axes | None = None) -> Axes:
 def fit_result(result: FitResult, ax: Axes | None = None) -> Axes:
     """Data with their standard errors and what the fit predicts at the same settings.
 
-    Without ax, every measured quantity gets a panel with its residuals, in standard errors, below it; the uppermost panel is returned.
-    With ax, all quantities are drawn there, without residuals.
+    Without ax, every measured quantity (and every histogram) gets a panel with its residuals, in standard errors, below it; the uppermost panel is
+    returned. With ax, all quantities are drawn there, without residuals.
     """
-    names = list(dict.fromkeys(term.name for term in result.terms))
-    upper, lower = _panels(len(names)) if ax is None else ([ax] * len(names), [None] * len(names))
-    for panel, below, name in zip(upper, lower, names, strict=True):
-        for term in (t for t in result.terms if t.name == name):
-            points = panel.errorbar(term.x, term.value, yerr=[term.minus, term.plus], fmt="o", capsize=2, label=f"{axis_label(name)}, measured")
+    groups: dict[tuple[str, ...], list[Term]] = {}
+    for term in result.terms:
+        own = (term.source,) if term.name == "counts" and term.x_name in ("delay_ns", "time_ns") else ()
+        groups.setdefault((term.name, term.x_name, *own), []).append(term)
+    upper, lower = _panels(len(groups)) if ax is None else ([ax] * len(groups), [None] * len(groups))
+    for panel, below, (key, terms) in zip(upper, lower, groups.items(), strict=True):
+        name, x_name = key[:2]
+        is_dense = any(term.x.size > MANY for term in terms)
+        for term in terms:
+            style = {"fmt": ".", "ms": 3, "lw": 0.5} if is_dense else {"fmt": "o", "capsize": 2}
+            points = panel.errorbar(term.x, term.value, yerr=[term.minus, term.plus], label=f"{axis_label(name)}, measured", **style)  # type: ignore[arg-type]
             order, colour = np.argsort(term.x, kind="stable"), points[0].get_color()
-            panel.plot(term.x[order], term.predicted[order], color=colour, label=f"{axis_label(name)}, fit")
+            shown = "k" if is_dense else colour
+            panel.plot(term.x[order], term.predicted[order], color=shown, lw=1.0, zorder=3, label=f"{axis_label(name)}, fit")
             if below is not None:
-                below.plot(term.x, term.pulls, "o", color=colour)
+                pulls = term.pulls if term.law == "normal" else term.residuals
+                below.plot(term.x, pulls, "." if is_dense else "o", ms=2 if is_dense else 6, color=colour)
         lowest = panel if below is None else below
-        lowest.set_xlabel(axis_label(result.terms[0].x_name))
-        if _wide(result.terms[0].x):
+        lowest.set_xlabel(axis_label(x_name))
+        if _wide(terms[0].x):
             lowest.set_xscale("log")
-        panel.set_ylabel(axis_label(name) if ax is None else ", ".join(axis_label(n) for n in names))
+        panel.set_ylabel(axis_label(name) if ax is None else ", ".join(dict.fromkeys(axis_label(k[0]) for k in groups)))
+        if len(key) > 2:
+            panel.set_title(Path(key[2]).name, fontsize="small")
         panel.legend()
         if below is not None:
             below.axhline(0.0, color="0.6", lw=0.8)
@@ -139,10 +155,18 @@ def fit_result(result: FitResult, ax: Axes | None = None) -> Axes:
 
 
 def _panels(count: int) -> tuple[list[Axes], list[Axes]]:
-    """A tall and a low panel for each of `count` quantities, one above the other, on one horizontal axis."""
-    figure = plt.figure(layout="constrained", figsize=(6.4, 4.0 * count))
-    axes = figure.subplots(2 * count, 1, sharex=True, squeeze=False, height_ratios=[3, 1] * count)[:, 0]
-    return list(axes[::2]), list(axes[1::2])
+    """A tall and a low panel for each of `count` quantities, the two on one horizontal axis; in one column, or in several where there are many."""
+    columns = 1 if count <= TALL else math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    figure = plt.figure(layout="constrained", figsize=(6.4 * columns, 4.0 * rows))
+    axes = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1] * rows)
+    upper, lower = axes[::2].ravel(), axes[1::2].ravel()
+    for one, other in zip(upper, lower, strict=True):
+        one.sharex(other)
+        one.tick_params(labelbottom=False)
+    for unused in (*upper[count:], *lower[count:]):
+        unused.set_axis_off()
+    return list(upper[:count]), list(lower[:count])
 
 
 def axis_label(name: str) -> str:

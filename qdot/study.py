@@ -144,7 +144,9 @@ def names() -> list[str]:
 
 
 def folder(name: str) -> Path:
-    """The folder of a study. Raises InputError with the nearest name if there is none."""
+    """The folder of a study, by its name or its path. Raises InputError with the nearest name if there is none."""
+    if _is_study(Path(name)):
+        return Path(name).resolve()
     root = _root()
     known = names()
     if root is None or name not in known:

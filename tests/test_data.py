@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qdot import InputError
-from qdot.data import Histogram, Series, read_histogram, read_series, split_unit
+from qdot.data import DataWarning, Histogram, Series, read_histogram, read_measured, read_series, split_unit
 
 HISTOGRAM = "# source: somewhere\ndelay_ns,counts\n0.000,5\n0.256,0\n0.512,7\n"
 SERIES = (
@@ -106,3 +106,126 @@ def test_objects_made_by_hand_are_checked_too() -> None:
         Series(np.array([1.0]), np.array([1.0]), np.array([0.0]), np.array([1.0]), "power_uW", "g2_zero", "hand")
     with pytest.raises(InputError, match="as long as x"):
         Series(np.array([1.0, 2.0]), np.array([1.0]), np.array([1.0]), np.array([1.0]), "power_uW", "g2_zero", "hand")
+
+
+# Other files, other laws, and the account of what was left out ----------------------------------------------------------------------------------------
+
+
+def test_tabs_semicolons_and_other_units_say_the_same(tmp_path: Path) -> None:
+    rows = [("power_mW", "flux_kcps", "flux_error_cps"), ("0.0012", "30", "200"), ("0.0025", "55", "300")]
+    for mark in ("\t", ";", ","):
+        s = read_series(written(tmp_path, "\n".join(mark.join(r) for r in rows)))
+        assert (s.x_name, s.name, s.unit) == ("power_uW", "flux_per_ns", "1/ns")
+        assert s.x == pytest.approx([1.2, 2.5], rel=1e-12)
+        assert s.value == pytest.approx([30e-6, 55e-6], rel=1e-12)
+        assert s.plus == pytest.approx([200e-9, 300e-9], rel=1e-12)
+
+
+def test_picoseconds_become_nanoseconds(tmp_path: Path) -> None:
+    h = read_histogram(written(tmp_path, "# drive.power_uW = 2.5\ndelay_ps,counts\n-512,5\n-256,0\n0,7\n"))
+    assert h.left_ns == pytest.approx([-0.512, -0.256, 0.0], rel=1e-12)
+    assert h.bin_width_ns == pytest.approx(0.256, rel=1e-12)
+    assert h.settings == {"drive.power_uW": 2.5}
+    assert read_histogram(written(tmp_path, HISTOGRAM.replace("delay_ns", "time_ns"))).axis == "time_ns"
+
+
+def test_hdf5_holds_the_same_columns(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "some.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("run 1")
+        group["edges_ns"], group["counts"] = [0.0, 0.5, 1.0], [3, 4]
+        group.attrs["power_uW"] = 2.5
+        file["g2_zero"], file["power_uW"], file["g2_zero_error"] = [0.2, 0.3], [1.0, 2.0], [0.01, 0.02]
+    h = read_histogram(f"{path}::run 1")
+    assert h.counts.tolist() == [3, 4]
+    assert h.settings == {"drive.power_uW": 2.5}
+    assert h.bin_width_ns == 0.5
+    s = read_series(path)
+    assert (s.x_name, s.value.tolist()) == ("power_uW", [0.2, 0.3])
+    with pytest.raises(InputError, match="run 1"):
+        read_histogram(f"{path}::run 2")
+    with h5py.File(path, "w") as file:
+        file["delay_ns"], file["counts"] = [0.0, 1.0, 2.0], [3, -4, 1]
+    with pytest.raises(InputError, match=r"some\.h5 entry 1 counts"):
+        read_histogram(path)
+
+
+def test_a_card_of_snapshots_is_added_up_and_glitches_are_named(tmp_path: Path) -> None:
+    rows = [[3, 4, 2, 90], [2, 5, 4, 80], [4, 3, 3, 99]]
+    path = written(tmp_path, "\n".join("\t".join(map(str, [0.256 * i, *r])) for i, r in enumerate(rows)) + "\n")
+    with pytest.warns(DataWarning, match=r"some\.csv snapshot 4 \(column 5\)"):
+        assert read_histogram(path).counts.tolist() == [99, 91, 109]
+    h = read_histogram(path, skip_glitches=True)
+    assert h.counts.tolist() == [9, 11, 10]
+    assert "snapshot 4" in str(h)
+    assert len(h.left_out) == 1
+
+
+def test_a_card_of_channels_states_its_width(tmp_path: Path) -> None:
+    card = "#HydraHarp histogram data\n#display curve no.\n\t0\t1\n#ns/channel\n\t0.064\t0.064\n#counts\n\t1\t2\n\t3\t4\n\t0\t5\n"
+    h = read_histogram(written(tmp_path, card))
+    assert h.counts.tolist() == [3, 7, 5]
+    assert h.bin_width_ns == 0.064
+
+
+@pytest.mark.data
+def test_the_raw_card_of_a_measurement_holds_the_counts_of_its_sum(shared_data: Path) -> None:
+    folder = shared_data / "sps-quality"
+    raw, summed = read_histogram(folder / "snapshots" / "10uW_12000cps.txt"), read_histogram(folder / "power_series" / "10uW_12000cps.csv")
+    assert raw.counts.tolist() == summed.counts.tolist()
+    assert raw.left_ns == pytest.approx(summed.left_ns, abs=1e-9)
+
+
+def test_counts_without_errors_are_poisson_and_clicks_binomial(tmp_path: Path) -> None:
+    counts = read_series(written(tmp_path, "power_uW,counts\n1,100\n2,0\n"))
+    assert (counts.law, counts.plus.tolist()) == ("poisson", [10, 1])
+    clicks = read_series(written(tmp_path, "power_uW,clicks,trials\n1,10,1000\n2,20,1000\n"))
+    assert clicks.law == "binomial"
+    assert clicks.trials is not None
+    assert clicks.trials.tolist() == [1000, 1000]
+    with pytest.raises(InputError, match=r"some\.csv line 3 counts must be a whole number"):
+        read_series(written(tmp_path, "power_uW,counts\n1,100\n2,-3\n"))
+    with pytest.raises(InputError, match=r"some\.csv line 2 trials"):
+        read_series(written(tmp_path, "power_uW,clicks,trials\n1,10,9\n2,20,1000\n"))
+
+
+def test_rows_are_left_out_only_when_asked_and_each_is_accounted_for(tmp_path: Path) -> None:
+    path = written(tmp_path, "power_uW,g2_zero,g2_zero_error\n1,0.2,0.01\n2,nan,0.01\n3,0.3,0.01\n9,0.4,0.01\n")
+    with pytest.raises(InputError, match=r"some\.csv line 3 g2_zero"):
+        read_series(path)
+    s = read_series(path, skip_bad=True, between=(0, 5))
+    assert s.x.tolist() == [1, 3]
+    assert [str(out) for out in s.left_out] == ["left out line 3: g2_zero is nan", "left out line 5: power_uW is 9, outside 0 to 5"]
+    assert "left out line 5" in str(s)
+    h = read_histogram(written(tmp_path, HISTOGRAM), between=(0.256, 1.0))
+    assert h.counts.tolist() == [0, 7]
+    assert "1 bins" in str(h.left_out[0])
+
+
+def test_mixed_units_and_decimal_commas_are_refused_with_row_and_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"some\.csv line 3 power_uW .*one unit"):
+        read_series(written(tmp_path, "power_uW,g2_zero,g2_zero_error\n1,0.2,0.01\n2 mW,0.3,0.01\n"))
+    with pytest.raises(InputError, match=r"line 2 g2_zero .*decimal point"):
+        read_series(written(tmp_path, "power_uW;g2_zero;g2_zero_error\n1;0,2;0.01\n"))
+    with pytest.raises(InputError, match=r"some\.csv column decay_error_uW must have the unit of decay_ns"):
+        read_series(written(tmp_path, "power_uW,decay_ns,decay_error_uW\n1,0.2,0.01\n"), "decay_ns")
+
+
+def test_a_setting_that_is_there_twice_and_a_single_point_are_warned_of(tmp_path: Path) -> None:
+    with pytest.warns(DataWarning, match=r"some\.csv line 4: power_uW = 1 is in line 2 already"):
+        assert len(read_series(written(tmp_path, "power_uW,g2_zero,g2_zero_error\n1,0.2,0.01\n2,0.3,0.01\n1,0.3,0.01\n"))) == 3
+    with pytest.warns(DataWarning, match=r"some\.csv line 2: one point only"):
+        read_series(written(tmp_path, "power_uW,g2_zero,g2_zero_error\n1,0.2,0.01\n"))
+    read_series(written(tmp_path, SERIES.replace("2.5,b", "1.2,b")))  # a column of words tells the two apart
+
+
+def test_the_row_that_breaks_a_delay_axis_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"some\.csv line 5 delay_ns must follow the one before by the bin width 1, got 7 after 2"):
+        read_histogram(written(tmp_path, "delay_ns,counts\n0,1\n1,1\n2,1\n7,1\n8,2\n9,2\n"))
+
+
+def test_a_file_is_read_as_what_it_is(tmp_path: Path) -> None:
+    assert isinstance(read_measured(written(tmp_path, HISTOGRAM)), Histogram)
+    assert isinstance(read_measured(written(tmp_path, SERIES)), Series)
+    assert isinstance(read_measured(written(tmp_path, "delay_ns,g2,g2_error\n0,0.1,0.1\n1,0.9,0.1\n")), Series)

@@ -15,7 +15,8 @@ from qdot import Experiment, InputError
 from qdot.data import Histogram, Series
 from qdot.drive import CW, Gaussian
 from qdot.emitters import BrightCascade
-from qdot.fitting import LIMIT, Measured, _Problem, fit, gaussian_chi2, poisson_chi2
+from qdot.fitting import LIMIT, Measured, fit, gaussian_chi2, poisson_chi2
+from qdot.fitting.search import Problem
 
 X = np.array([0.5, 1.0, 2.0, 3.0, 4.5])
 Y = np.array([1.9, 3.2, 4.6, 7.4, 9.7])
@@ -155,12 +156,12 @@ def test_slopes_of_every_residual_are_those_of_differences(monkeypatch: pytest.M
     """Series against power and against delay, and a histogram with its nuisance parameters: exact derivatives against central differences."""
     seen: list[Any] = []
 
-    class Stopped(_Problem):
+    class Stopped(Problem):
         def descend(self, *_: Any, **__: Any) -> Any:
             seen.append(self)
             raise StopIteration
 
-    monkeypatch.setattr("qdot.fitting._Problem", Stopped)
+    monkeypatch.setattr("qdot.fitting.fitting.Problem", Stopped)
     powers, tau = np.array([0.5, 2.0, 2.0]), np.array([-1.0, 0.2, 3.0])
     data: list[Measured] = [Series(powers, 0.3 + 0 * powers, 0.1 + 0 * powers, 0.2 + 0 * powers, "power_uW", n, "h") for n in ("g2_zero", "flux_per_ns")]
     data.append(Series(powers, 0.3 + 0 * powers, 0.1 + 0 * powers, 0.2 + 0 * powers, "power_uW", "pair_flux_fraction", "h"))

@@ -239,6 +239,26 @@ def predictions(peaks: Mapping[str, Array], period_ns: Array, shares: Mapping[st
     return save(fig, path)
 
 
+def profiles(curves: Mapping[str, Mapping[str, tuple[Array, Array]]], path: Path) -> Path:
+    """Rise of chi2 of the three numbers against each unknown, all others free: one line per reading, flat where the numbers say nothing."""
+    names = list(dict.fromkeys(n for found in curves.values() for n in found))
+    fig = Figure(figsize=(7.6, 6.2), layout="constrained")
+    axes = fig.subplots(4, 3, sharey=True).ravel()
+    for ax, name in zip(axes, names, strict=False):
+        for (reading, found), colour, dash in zip(curves.items(), (BLUE, ORANGE), ("-", "--"), strict=True):
+            if name in found:
+                ax.plot(*found[name], color=colour, ls=dash, label=reading)
+        for level in (1.0, 3.84):
+            ax.axhline(level, color=GREY, lw=0.7, ls=":")
+        ax.set(xscale="log", xlabel=name, ylim=(0, 8))
+    for ax in axes[::3]:
+        ax.set_ylabel(r"rise of $\chi^2$")
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    axes[0].legend(frameon=False)
+    return save(fig, path)
+
+
 def save(fig: Figure, path: Path) -> Path:
     """Write a figure; no minor ticks."""
     for ax in fig.axes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ from .dot import (
     source,
     train,
 )
+from .inference import infer
 from .region import AXES, BOX, SHARES, Share, Target, accepted_draws
 
 Array = NDArray[np.float64]
@@ -95,6 +97,13 @@ def run(data: Path | None = None, out: Path | None = None) -> list[Verdict]:
     if out is not None:
         curves.draw(out, entries, cw, emitted, collected, loaded, accepted)
     return rows
+
+
+def fit(data: Path | None = None, out: Path | None = None) -> dict[str, Any]:
+    """The study as inference: what the profile likelihood of each unknown says, in words, and profiles.png in `out`. Takes minutes."""
+    found = infer(published(HERE), out)
+    rows = [{"reading": reading, "unknown": name, "the numbers say": words} for reading, told in found.items() for name, words in told["unknowns"].items()]
+    return {"points": rows, **{f"chi2, {reading}": told["chi2"] for reading, told in found.items()}}
 
 
 def target(entries: Mapping[str, Published]) -> Target:

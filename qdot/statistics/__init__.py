@@ -2,7 +2,8 @@
 
 `continuous`: populations, flux, g2(tau), g3 in the steady state. `pulsed`: photon numbers, moments and side peaks under pulses.
 `timing`: when photons come. `delays`: pairs of a train by their delay. `coherence`, `interference`, `entanglement`, `filtered`: what rests on fields, in
-the Lindblad picture only. `figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters.
+the Lindblad picture only. `figures`: what is read off photon-number distributions and moments. `tangents`: how all of it changes with the parameters;
+`stacked`: the steady light of many settings at once, with its derivatives.
 Losses enter as weights of the jumps; detectors live elsewhere.
 """
 
@@ -21,6 +22,7 @@ from qdot.statistics.figures import (
 from qdot.statistics.filtered import Sensor, sensor_g2
 from qdot.statistics.interference import LARGEST, PulsedFields, TooLarge, pulsed_fields
 from qdot.statistics.pulsed import Counts, PulsedLight, pulsed_light
+from qdot.statistics.stacked import StackedLight, stacked
 from qdot.statistics.tangents import PulsedTangents, SteadyTangents, TangentLight, parts_of, tangent_timeline
 from qdot.statistics.timing import ArrivalLight
 
@@ -33,6 +35,7 @@ __all__ = [
     "PulsedLight",
     "PulsedTangents",
     "Sensor",
+    "StackedLight",
     "SteadyFields",
     "SteadyLight",
     "SteadyTangents",
@@ -53,6 +56,7 @@ __all__ = [
     "pulsed_light",
     "pulsed_stokes",
     "sensor_g2",
+    "stacked",
     "stacked_light",
     "steady_fields",
     "steady_light",
