@@ -543,7 +543,7 @@ class Counted:
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
         """g2(0) under continuous drive; under pulses <n(n-1)>/<n>^2 of one label."""
-        if self.is_pulsed or (not self.drives and second is None and not self.model.drives and self._decays_only()):
+        if self.is_pulsed or (not self.drives and second is None and self._decays_only()):
             numbers = self.photon_numbers(label, max=2)
             return Number(numbers.g2_zero, numbers.errors["g2_zero"])
         values, bound = self._measure(self._continuous(self.view("g2_zero", label, second), "g2(0)", ""), f"g2(0) of {label}")
@@ -571,7 +571,7 @@ class Counted:
 
     def explain(self) -> Explanation:
         """How this experiment is calculated: size before and after reduction, methods, cut-offs and error bounds."""
-        pulsed = self.is_pulsed or (not self.drives and not self.model.drives and self._decays_only())
+        pulsed = self.is_pulsed or (not self.drives and self._decays_only())
         light = self._pulsed("given") if pulsed else self._steady("given")
         g = self.timeline.generator
         bounds = {}

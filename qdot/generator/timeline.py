@@ -292,7 +292,7 @@ def _match(model: Model, drives: Sequence[Drive]) -> None:
     for d in drives:
         if d.name not in known:
             raise unknown("drive name (one that the model's jumps or couplings use)", d.name, known)
-    for name in known:
+    for name in model.acting_drives:
         if name not in names:
             raise bad(f"drive {name!r}", "be given, because the source is driven by it", "no such drive", f"add a drive named {name!r}")
     for d in drives:
