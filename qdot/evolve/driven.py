@@ -285,6 +285,9 @@ def _steps(given: _System, x: np.ndarray) -> np.ndarray:
                 x, wished = total * np.repeat(factor, m), math.inf
             else:
                 x = total
-                wished = step * (1.5 if used < 26 and grown < 0.1 * growth else 0.75 if used > 40 or grown > 0.5 * growth else 1.0)
+                easy = used < 26 and grown < 0.1 * growth
+                further = step * (1.5 if easy else 0.75 if used > 40 or grown > 0.5 * growth else 1.0)
+                if not easy or count > 1 or wished < further:  # a step that only the end of its piece kept short says nothing about the next one
+                    wished = further
             at = at + h if count > 1 else 1.0
     return x.reshape(d, n, m)

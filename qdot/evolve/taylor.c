@@ -245,7 +245,14 @@ whole taylor_through(const whole *sizes, const double *settings, const int *star
                 memcpy(x, total, (size_t)size * sizeof(double));
             taken++;
             at = count > 1.0 ? at + h : 1.0;
-            wished = positive ? INFINITY : step * (used < 26 && grown < 0.1 * growth ? 1.5 : used > 40 || grown > 0.5 * growth ? 0.75 : 1.0);
+            if (positive) {
+                wished = INFINITY;
+            } else {
+                const int easy = used < 26 && grown < 0.1 * growth;
+                const double next = step * (easy ? 1.5 : used > 40 || grown > 0.5 * growth ? 0.75 : 1.0);
+                /* a step that only the end of its piece kept short says nothing about the next one */
+                if (!easy || count > 1.0 || wished < next) wished = next;
+            }
         }
     }
     return taken;
