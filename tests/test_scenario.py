@@ -859,7 +859,7 @@ def test_what_rests_on_fields_is_refused_where_there_are_none_and_labels_are_che
         (pairs.replace('XX = "D"', 'XX = "Q"'), r"analyse\.XX"),
         (pairs.replace('polarisation = "H"', 'polarisation = "h"', 1), r"jump\[0\]\.polarisation must be one of 'H', 'V'"),
         (pairs.replace('photon = "XX"\n', "", 1), r"jump\[0\]\.polarisation must belong to a photon"),
-        (rate + '[compute]\nspectrum = { energy_ueV = [0.0] }\n', "rate equations hold no fields"),
+        (rate + "[compute]\nspectrum = { energy_ueV = [0.0] }\n", "rate equations hold no fields"),
         (pulsed + '[[filter]]\nname = "f"\nline = "Z"\nfwhm_ueV = 1.0\n', r"filters\[0\]\.line"),
     ):
         with pytest.raises(InputError, match=words):
