@@ -49,6 +49,18 @@ W5_STATIC: Rates = [(XX, X, 10.0), (X, G, 5.0), (D, G, 8e-5), (D, X, 1e-5)]
 W5_KICK: Rates = [(G, D, 0.3), (D, XX, 0.8)]
 
 
+# W7: a biexciton in a micropillar with two modes, by what is measured on it
+LIFETIMES_7 = 0.4, 0.8  # of XX and X without the cavity
+SPLITTING_7, QUALITY_7, WAVELENGTH_7, PURCELL_7 = 5.0, 9350.0, 900.0, 10.9  # ueV, nm
+HBAR, HC = 0.6582119569, 1.2398419843320026e9  # ueV ns, ueV nm
+KAPPA_7 = HC / WAVELENGTH_7 / QUALITY_7 / HBAR
+RATE_7 = 1 / LIFETIMES_7[1]  # of each of the four transitions
+G_7 = 0.5 * math.sqrt(PURCELL_7 * RATE_7 * KAPPA_7)
+DELAYS_7 = np.concatenate([[0.0], 2.0 ** np.arange(-12, 0)])
+STATES_7 = [(3, 0, 0), *((k, n, 1 - n) for k in (1, 2) for n in (1, 0)), (0, 2, 0), (0, 1, 1), (0, 0, 2), (1, 0, 0), (2, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0)]
+"""(level G, X_H, X_V, XX; photons in H; photons in V): all that two excitations reach."""
+
+
 def w1_rates(pump: Any, flip: Any = 1e-4) -> Rates:
     """Dark-loaded cascade (numbers, or arrays of them); transition 2 (XX -> X) and 3 (X -> G) emit."""
     return [(G, D, pump), (D, XX, pump / 2), (XX, X, 10.0), (X, G, 5.0), (D, X, flip)]
@@ -191,6 +203,77 @@ def w6() -> np.ndarray:
     return np.array(rows).ravel()
 
 
+def w7_operators() -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """(H, field operators of the modes H and V, jumps beside them) on STATES_7."""
+    index = {state: i for i, state in enumerate(STATES_7)}
+    n = len(STATES_7)
+    h, modes, sides = np.zeros((n, n)), [np.zeros((n, n)) for _ in range(2)], [np.zeros((n, n)) for _ in range(4)]
+    for (level, *photons), i in index.items():
+        h[i, i] += SPLITTING_7 / HBAR / 2 * ((level == 1) - (level == 2))
+        for k in range(2):
+            if photons[k]:
+                less = [m - (j == k) for j, m in enumerate(photons)]
+                modes[k][index[level, *less], i] = math.sqrt(KAPPA_7 * photons[k])
+            more = tuple(m + (j == k) for j, m in enumerate(photons))
+            for side, (start, to) in enumerate(((3, 1 + k), (1 + k, 0))):
+                if level == start:
+                    sides[2 * k + side][index[to, *photons], i] = math.sqrt(RATE_7)
+                    h[index[to, *more], i] = h[i, index[to, *more]] = G_7 * math.sqrt(photons[k] + 1)
+    return h, modes, sides
+
+
+def w7() -> np.ndarray:
+    """P(0..2) of mode H, mean time of the first photon of both modes, mean delay to the second and its density at DELAYS_7."""
+    import flint
+
+    flint.ctx.prec = 200
+    h, modes, sides = w7_operators()
+    n = len(h)
+    one = np.eye(n)
+
+    def acb(m: np.ndarray) -> object:
+        return flint.acb_mat(m.shape[0], m.shape[1], [flint.acb(complex(v).real, complex(v).imag) for v in m.ravel()])
+
+    def click(c: np.ndarray) -> np.ndarray:
+        return np.kron(c, c)
+
+    quiet = -1j * h - 0.5 * sum(c.T @ c for c in (*modes, *sides))
+    silent = np.kron(quiet, one) + np.kron(one, quiet.conj()) + sum(map(click, sides))
+    live = [i for i in range(n * n) if i != n * n - 1]  # all but the empty ground state, which nothing leaves
+
+    def tail(m: np.ndarray) -> np.ndarray:
+        return m[np.ix_(live, live)]
+
+    start = acb(np.eye(1, n * n)[:, live].T)
+
+    def exits(m: np.ndarray) -> object:
+        """Row of what a jump brings to any state, the empty one included."""
+        return acb((one.ravel() @ m)[None, live])
+
+    jump = {k: click(c) for k, c in enumerate(modes)}
+    both, v = jump[0] + jump[1], silent + jump[1]
+    # photons of H: sectors of 0, 1, 2 by solves
+    at, x, p = acb(tail(v)), start, []
+    for _ in range(2):
+        x = at.solve(-1 * x)  # integral of the sector
+        p.append((exits(jump[0]) * x)[0, 0].real)
+        x = acb(tail(jump[0])) * x
+    probabilities = [1 - p[0], p[0] - p[1], p[1]]
+    at, arrive = acb(tail(silent)), exits(both)
+    x0 = at.solve(-1 * start)
+    first = (arrive * x0)[0, 0].real
+    mean_first = (arrive * at.solve(-1 * x0))[0, 0].real / first
+    x1 = acb(tail(both)) * x0
+    y = at.solve(-1 * x1)
+    second = (arrive * y)[0, 0].real
+    mean_delay = (arrive * at.solve(-1 * y))[0, 0].real / second
+    density, step = [(arrive * x1)[0, 0].real / second], (at * flint.acb(float(DELAYS_7[1]))).exp()
+    for _ in DELAYS_7[1:]:
+        density.append((arrive * step * x1)[0, 0].real / second)
+        step = step * step
+    return np.array([float(q) for q in [*probabilities, mean_first, mean_delay, *density]])
+
+
 # ------------------------------------------------------------------------------------------- Taylor series (python-flint)
 
 
@@ -264,6 +347,7 @@ FLINT = "ball arithmetic (python-flint), 400 bits"
 SERIES = "Taylor series of order 40 (python-flint), 200 bits"
 STORED = "references.py: counting sectors, Taylor series in extended precision, digits stored"
 STORED_BALLS = "references.py: ball arithmetic (python-flint), 128 bits, digits stored"
+BALLS_7 = "ball arithmetic (python-flint), 200 bits, on the 13 states that two excitations reach"
 CASES: dict[str, Case] = {
     "W1-single": Case("stiff continuous wave, one pump, 500 delays", "4 populations, g2 of X, g2 of X after XX", w1_single, FLINT, True),
     "W1-sweep": Case("the same for 60 pumps from 1e-6 to 10 per ns", "as W1-single for each pump", w1_sweep, FLINT, True),
@@ -274,4 +358,7 @@ CASES: dict[str, Case] = {
     "W4-cw": Case("two modes (100 states), continuous pumps", "g2 of mode H at 500 delays", w4_cw, STORED_BALLS, True),
     "W5": Case("a train whose dark state lives 1000 periods", "P(0..4) per period, g2[0..10]", w5, FLINT, True),
     "W6": Case("10 000 points: pump times spin flip", "g2(0) of all light, flux, pair flux fraction", w6, FLINT, True),
+    "W7": Case(
+        "biexciton in a micropillar with two modes", "P(0..2) of mode H, mean first time, mean delay, its density at 13 delays", w7, BALLS_7, False
+    ),
 }

@@ -104,6 +104,15 @@ def w6() -> np.ndarray:
     return np.stack([found["zero"], found["flux"], found["pairs"]], axis=-1).ravel()
 
 
+def w7() -> np.ndarray:
+    pillar = qdot.Micropillar(quality_factor=c.QUALITY_7, wavelength_nm=c.WAVELENGTH_7, purcell_factor=c.PURCELL_7)
+    dot = qdot.emitters.PolarisedCascade(lifetime_XX_ns=c.LIFETIMES_7[0], lifetime_X_ns=c.LIFETIMES_7[1], fss_ueV=c.SPLITTING_7, binding_energy_ueV=0.0)
+    exp = qdot.Experiment(qdot.InMicropillar(source=dot, pillar=pillar, start="XX"))
+    times = exp.arrival_times("mode")
+    density = exp.delay_distribution(c.DELAYS_7, "mode")
+    return np.array([*exp.photon_numbers("mode:H", max=2).probabilities, times.mean_first_ns, times.mean_delay_ns, *density.value])
+
+
 METHODS = {
     "W1-single": {"qdot": (w1_single, w1, dark_loop)},
     "W1-sweep": {"qdot": (w1_sweep, DarkLoop)},
@@ -114,4 +123,5 @@ METHODS = {
     "W4-cw": {"qdot": (w4_cw, cavity_model)},
     "W5": {"qdot": (w5,)},
     "W6": {"qdot": (w6, DarkLoop)},
+    "W7": {"qdot": (w7,)},
 }

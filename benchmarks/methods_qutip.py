@@ -147,6 +147,49 @@ def w6() -> np.ndarray:
     return np.array(rows).ravel()
 
 
+def w7() -> np.ndarray:
+    """Superoperators and sparse solves to infinity; the density by mesolve's best method from the state after the first photon."""
+    h, jumps = w7_parts()
+    still, light = q.liouvillian(h, jumps), [q.sprepost(j, j.dag()) for j in jumps[:2]]
+    both = light[0] + light[1]
+    start, trace = q.operator_to_vector(q.ket2dm(q.tensor(q.basis(4, 3), q.basis(3, 0), q.basis(3, 0)))), np.eye(36).ravel()
+    ground = q.operator_to_vector(q.ket2dm(q.tensor(q.basis(4, 0), q.basis(3, 0), q.basis(3, 0)))).full().ravel()
+
+    def summed(generator: q.Qobj, x: np.ndarray) -> np.ndarray:
+        """The integral of e^{generator t} x without what ends in the ground state."""
+        m = generator.full() - np.outer(ground, trace)
+        return np.linalg.solve(-m, x) - ground * (trace @ np.linalg.solve(-m, x))
+
+    x, p = start.full().ravel(), []
+    for _ in range(2):
+        x = light[0].full() @ summed(still - light[0], x)
+        p.append((trace @ x).real)
+    x0 = summed(still - both, start.full().ravel())
+    x1 = both.full() @ x0
+    y = summed(still - both, x1)
+    seen = trace @ both.full()
+    first, second = (seen @ x0).real, (seen @ y).real
+    times = [(seen @ summed(still - both, x0)).real / first, (seen @ summed(still - both, y)).real / second]
+    after = q.vector_to_operator(q.Qobj(x1, dims=start.dims))
+    states = q.mesolve(still - both, after, c.DELAYS_7, options={"method": "diag", "normalize_output": False}).states
+    density = [(seen @ q.operator_to_vector(s).full().ravel()).real / second for s in states]
+    return np.array([1 - p[0], p[0] - p[1], p[1], *times, *density])
+
+
+def w7_parts() -> tuple[q.Qobj, list[q.Qobj]]:
+    def level(to: int, start: int) -> q.Qobj:
+        return q.tensor(q.basis(4, to) * q.basis(4, start).dag(), q.qeye(3), q.qeye(3))
+
+    a = [q.tensor(q.qeye(4), q.destroy(3), q.qeye(3)), q.tensor(q.qeye(4), q.qeye(3), q.destroy(3))]
+    h = c.SPLITTING_7 / c.HBAR / 2 * (level(1, 1) - level(2, 2))
+    jumps = [math.sqrt(c.KAPPA_7) * one for one in a]
+    for k in range(2):
+        for start, to in ((3, 1 + k), (1 + k, 0)):
+            h += c.G_7 * (a[k].dag() * level(to, start) + a[k] * level(start, to))
+            jumps.append(math.sqrt(c.RATE_7) * level(to, start))
+    return h, jumps
+
+
 METHODS = {
     "W1-single": {"QuTiP, diag (best)": (w1_single_diag, w1, collapse), "QuTiP, default (adams)": (w1_single_default, w1, collapse)},
     "W1-sweep": {"QuTiP, diag (best)": (w1_sweep_diag, w1, collapse), "QuTiP, default (adams)": (w1_sweep_default, w1, collapse)},
@@ -158,4 +201,5 @@ METHODS = {
     },
     "W5": {"QuTiP, superoperator exponentials (best)": (w5, collapse)},
     "W6": {"QuTiP, steadystate (best and default)": (w6, collapse)},
+    "W7": {"QuTiP, superoperators, dense solves and diag": (w7, w7_parts)},
 }

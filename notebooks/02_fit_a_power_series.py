@@ -83,7 +83,8 @@ print(result)
 # Data, fit and residuals in units of the standard errors.
 
 # %%
-result.plot()
+result.plot();
+
 # %% [markdown]
 # The fitted dot between the settings, read off on the median background of the measurements; at its own background a setting can lie a little beside the line.
 

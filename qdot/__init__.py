@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qdot import drive, emitters, model, polarisation
+from qdot import detection, drive, emitters, model, polarisation
 from qdot.errors import InputError
 from qdot.experiment import Experiment
 from qdot.generator import lindblad, rate
@@ -30,10 +30,12 @@ __all__ = [
     "__version__",
     "correlate",
     "correlate3",
+    "detection",
     "drive",
     "emitters",
     "fit",
     "from_qutip",
+    "inversion",
     "lindblad",
     "model",
     "open_tags",
@@ -89,4 +91,8 @@ def __getattr__(name: str) -> Any:
         from qdot import sensitivity
 
         return sensitivity.sensitivities
+    if name == "inversion":
+        import importlib
+
+        return importlib.import_module("qdot.inversion")
     raise AttributeError(f"module 'qdot' has no attribute {name!r}")

@@ -205,6 +205,13 @@ class Model:
         names = [c.drive for c in self.couplings] + [j.drive for j in self.jumps]
         return tuple(dict.fromkeys(n for n in names if n is not None))
 
+    @property
+    def acting_drives(self) -> tuple[str, ...]:
+        """The drives without which something would be missing: those that multiply more than zeros."""
+        found = [c.drive for c in self.couplings if isinstance(c, HamiltonianOperator) or c.rabi_per_ns != 0.0]
+        found += [j.drive for j in self.jumps if isinstance(j, JumpOperator) or any(r > 0.0 for r in j.rates_per_ns)]
+        return tuple(dict.fromkeys(n for n in found if n is not None))
+
     def lines_of(self, label: str | Sequence[str], argument: str = "label") -> tuple[str, ...]:
         """The lines behind a label: a line, a group, or a list of them (their sum). Raises InputError if nobody emits it."""
         if not isinstance(label, str):

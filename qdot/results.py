@@ -232,7 +232,8 @@ class TwoPhotonState(Figures):
 
     def __str__(self) -> str:
         delay = "any delay" if self.delay_ns is None else f"delay {self.delay_ns[0]:g} to {self.delay_ns[1]:g} ns"
-        rows = ["  " + "  ".join(f"{v.real:+.5f}{v.imag:+.5f}i" for v in row) for row in self.density_matrix]
+        rounded = np.round(self.density_matrix.real, 5) + 0.0, np.round(self.density_matrix.imag, 5) + 0.0  # + 0.0: no negative zeros
+        rows = ["  " + "  ".join(f"{re:+.5f}{im:+.5f}i" for re, im in zip(*row, strict=True)) for row in zip(*rounded, strict=True)]
         head = f"two-photon state of {self.first} and {self.second} at stage {self.stage}, {self.window}, {delay}, on HH, HV, VH, VV"
         return self._table("\n".join([head, *rows]), self.figures())
 

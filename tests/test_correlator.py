@@ -364,15 +364,25 @@ def test_an_empty_zero_peak_has_a_limit_and_not_an_error_of_zero() -> None:
     assert found.upper_limit == pytest.approx(2.996 / found.level, rel=1e-3)
 
 
-def test_stated_errors_are_those_of_repeated_measurements() -> None:
+@pytest.mark.parametrize(
+    ("channels", "numbers", "pulses", "efficiency", "range_ns"),
+    [((0, 1), (0.3, 0.5, 0.2), 40_000, 0.15, 60), ((0, 0), (0.3, 0.5, 0.2), 40_000, 0.15, 60), ((0, 1), (0.9, 0.0, 0.1), 200_000, 0.1, 20)],
+    ids=["cross", "auto", "few side peaks"],
+)
+def test_stated_errors_are_those_of_repeated_measurements(
+    channels: tuple[int, int], numbers: tuple[float, ...], pulses: int, efficiency: float, range_ns: float
+) -> None:
+    """At a low efficiency, as in a laboratory: where nearly all photons are detected, counts of one pulse and of its neighbours scatter together."""
     rng = np.random.default_rng(42)
+    true = 2 * numbers[2] / (numbers[1] + 2 * numbers[2]) ** 2
     pulls = []
     for _ in range(120):
-        photons = pulsed(rng, 6000, 12_500.0, (0.3, 0.5, 0.2), 400.0)
-        found = correlate(split(rng, photons, 6000 * 12_500 + 20_000), bin_ps=500, range_ns=200, period_ns=12.5, zero_delay_ns=0)
-        pulls.append((found.g2_zero - 0.4 / 0.9**2) / found.error)
-    assert abs(np.mean(pulls)) < 4 / math.sqrt(120)
-    assert 0.75 < np.std(pulls) < 1.25
+        photons = pulsed(rng, pulses, 12_500.0, numbers, 400.0)
+        tags = split(rng, photons[rng.random(photons.size) < efficiency], pulses * 12_500 + 20_000)
+        found = correlate(tags, channels, bin_ps=500, range_ns=range_ns, period_ns=12.5, zero_delay_ns=0)
+        pulls.append((found.g2_zero - true) / found.error)
+    assert abs(np.mean(pulls)) < 0.4  # few counts: a ratio is skew
+    assert 0.78 < np.std(pulls) < 1.22
 
 
 # ---- what does not fit ----------------------------------------------------------------------------------------------------------------------------------
@@ -405,7 +415,6 @@ def train() -> Tags:
         ({"range_ns": None}, "range_ns must be given for time tags"),
         ({"range_ns": 0.01}, "hold at least one bin"),
         ({"range_ns": 1e9}, "at most 2e"),
-        ({"range_ns": 2e6, "bin_ps": 10_000}, "shorter than the acquisition"),
         ({"zero_delay_ns": 300.0}, r"lie in the range, -200 \.\. 200 ns"),
     ],
 )
@@ -454,6 +463,8 @@ def test_channels_are_the_two_that_there_are_and_an_empty_one_is_told(train: Tag
         count(dataclasses.replace(of_tags(late), blocks=lambda size: cut_up(late, 1000)), None, 100, 200)
     with pytest.raises(InputError, match="hold photons"):
         correlate(Tags([], [], duration_ps=10**9), bin_ps=100, range_ns=200)
+    with pytest.raises(InputError, match="shorter than the acquisition, 1000 ns"):
+        correlate(Tags([1, 2], [0, 1], duration_ps=10**6), bin_ps=100, range_ns=1000)
     with pytest.raises(InputError, match="tags, a histogram or the path of a file, got list"):
         correlate([1, 2, 3], bin_ps=100, range_ns=200)  # type: ignore[arg-type]
 
@@ -532,7 +543,7 @@ def test_pulsed_g3_is_the_third_factorial_moment(delays: tuple[int, int, int]) -
     ridge = found.peaks[first == 0][0, (second != 0)] / found.level  # two of one pulse, the third of another
     assert np.mean(ridge) == pytest.approx(moments[0], rel=0.02)
     by_rates = correlate3(tags, bin_ps=500, range_ns=100, period_ns=12.5, normalise="rates")
-    assert by_rates.g3_zero == pytest.approx(found.g3_zero, rel=0.02)
+    assert by_rates.level == pytest.approx(found.level, rel=0.01)  # with pairs of one pulse among them the mean would be 4 % higher
 
 
 def test_g3_is_refused_or_told_where_it_is_not_in_the_data(train: Tags) -> None:
@@ -572,6 +583,13 @@ def test_results_are_frozen_printable_plain_and_drawn(train: Tags) -> None:
     assert "g3 of channels 0, 1, 1" in str(three)
     mesh = three.plot().collections[0]
     np.testing.assert_array_equal(np.asarray(mesh.get_array()).reshape(three.g3.shape), three.g3.T)
+
+
+def test_the_page_on_tags_names_every_key_of_the_document(train: Tags) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "tags.md").read_text(encoding="utf-8")
+    keys = page[page.index("## JSON") :]
+    found = correlate(train, bin_ps=100, range_ns=200, period_ns=12.5).as_dict()
+    assert [k for k in [*found, *found["peaks"][0]] if f"`{k}`" not in keys] == []
 
 
 # ---- measured files -------------------------------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from streams import BLOCKS, SIGMAS, by_blocks, count_sigmas, largest_gap, pairs_
 
 import qdot
 from qdot.drive import CW, Gaussian, Instant, Measured, Sech, Square
-from qdot.model import Cavity, Coupling, Dephasing, Jump, JumpOperator, Model
+from qdot.model import Cavity, Coupling, Dephasing, Filter, Jump, JumpOperator, Model
 from qdot.tags.simulation import kernel
 
 SOURCE = qdot.emitters.DarkLoadedCascade(lifetime_XX_ns=0.06, lifetime_X_ns=0.10, spin_flip_per_ns=1e-4, pump_per_ns_per_uW=1e-3)
@@ -175,6 +175,16 @@ def test_cavity_and_collective_light_agree_with_a_liouvillian_written_here() -> 
             assert abs(count_sigmas(counted, exact)) < SIGMAS, (a, b, low)
 
 
+def test_light_behind_a_narrow_filter_has_its_flux_and_its_correlation() -> None:
+    light = qdot.Experiment(two_level(rabi=2.0), CW(), rtol=1e-3).filtered(Filter("narrow", "X", fwhm_ueV=1.5, centre_ueV=1.0, fock=4))
+    tags = qdot.simulate_tags(light, 2e5, {0: "narrow"}, rng(32))
+    flux = light.flux_per_ns("narrow")
+    assert abs(sigmas(np.histogram(tags.time_ps, 64, (0, tags.duration_ps))[0], flux * 2e5 / 64)) < SIGMAS
+    for low, high in ((1, 101), (450, 550), (1950, 2050)):
+        exact = pairs_expected(lambda t: np.array(light.g2(t, "narrow")), flux**2, low, high, tags.duration_ps)
+        assert abs(count_sigmas(pairs_per_block(tags.time_ps, tags.time_ps, low, high, tags.duration_ps), exact)) < SIGMAS
+
+
 # ------------------------------------------------------------------------------------------------------ pulses
 
 PULSES = {
@@ -324,6 +334,31 @@ def test_a_superposition_as_start_state_is_sampled() -> None:
             assert largest_gap(tags.time_ps % 20_000 / 1e3, lambda t: 1 - np.exp(-2 * t)) < KOLMOGOROV
 
 
+def test_polarisations_of_a_pair_beat_with_the_fine_structure() -> None:
+    """XX in D, then X in R or L: P(R at t) = (1 + sin(s t)) / 2 exp(-t / lifetime) / lifetime, s the splitting; the formula is that of two beating levels."""
+    lifetime, splitting = 0.24, 2.0 / 0.6582119569
+    light = [Jump.of("XX", f"X_{p}", 4.0, "XX", p) for p in "HV"] + [Jump.of(f"X_{p}", "G", 1 / lifetime, "X", p) for p in "HV"]
+    model = Model(("XX", "X_H", "X_V", "G"), energies_ueV={"X_H": 1.0, "X_V": -1.0}, jumps=tuple(light))
+    decay = qdot.Experiment(model, picture="lindblad").analysed(XX="D", X="R")
+    tags = qdot.simulate_tags(decay, 1e6, {"D": "XX:D", "A": "XX:A", "R": "X:R", "L": "X:L"}, rng(54), repeat_ns=20.0)
+    first, second = tags.channel.reshape(-1, 2).T  # 50 000 decays, XX then X
+    assert set(first) == {0, 1}
+    assert set(second) == {2, 3}
+    delay = np.diff(tags.time_ps.reshape(-1, 2), axis=1)[:, 0] / 1e3
+    beat = splitting * lifetime / (1 + (splitting * lifetime) ** 2)
+    same = (first == 0) == (second == 2)
+    sign = 1.0 if same.mean() > 0.5 else -1.0  # which circular polarisation leads is a convention
+    assert abs(sigmas(same, 0.5 * (1 + sign * beat))) < SIGMAS
+
+    def cumulative(t):
+        wave = (1 - np.exp(-t / lifetime) * (np.cos(splitting * t) + np.sin(splitting * t) / (splitting * lifetime))) * beat
+        return (1 - np.exp(-t / lifetime) + sign * wave) / (1 + sign * beat)
+
+    assert largest_gap(delay[same], cumulative) < KOLMOGOROV
+    exact = decay.joint_photon_numbers(("XX:D", "X:R"), max=1).probabilities[1, 1]
+    assert abs(sigmas((first == 0) & (second == 2), exact)) < SIGMAS
+
+
 # ------------------------------------------------------------------------------------------------------ clock, twins, rng
 
 
@@ -409,6 +444,8 @@ def test_channels_have_numbers_names_and_shares_of_the_light() -> None:
         ({"channels": {0: "Y"}}, "'XX', 'X', 'pair', 'all', got 'Y'"),
         ({"channels": {1.5: "X"}}, "simulate_tags channels must be {name or number: label}"),
         ({"channels": {70_000: "X"}}, "have numbers between"),
+        ({"channels": {"XX": 0}}, "simulate_tags channels['XX'] must be the label of the light that it sees, or several, got 0"),
+        ({"channels": ["XX", "X"]}, "simulate_tags channels must be {name or number: label}, got list"),
         ({"start": "begin"}, "simulate_tags start must be one of 'steady', 'start'"),
         ({"stage": "fibre"}, "stage must be one of 'emission'"),
         ({"repeat_ns": 20.0}, "simulate_tags repeat_ns must be left out for a train"),

@@ -14,7 +14,22 @@ from qdot.experiment import Experiment
 from qdot.results import PhotonNumbers
 from qdot.study import Published
 
-from . import figures
+from . import acting_back_figures, figures
+from .acting_back import (
+    KINDS,
+    PILLAR,
+    RESPONSES_NS,
+    Kind,
+    Timing,
+    Trace,
+    disguise,
+    kappa_over_gamma,
+    largest_return_per_ns,
+    pillar_of,
+    returning,
+    timing,
+    trace,
+)
 from .closed import Weak, leakage_left, response_factor
 from .dot import (
     BIN_NS,
@@ -62,6 +77,75 @@ def draw(
         _draw_region_pulsed(out, entries, accepted)
         _draw_ranges(out, accepted)
         _draw_predictions(out, schemes)
+        _draw_acting_back(out)
+
+
+def _draw_acting_back(out: Path) -> None:
+    assumed = {kind: timing(kind) for kind in KINDS}
+    _draw_delays(out, assumed)
+    _draw_times(out, assumed)
+    t = np.linspace(0.0, 0.3, 101)
+    maps = {kind: np.asarray(assumed[kind].experiment.correlation_map(t, "mode")) for kind in KINDS[:2]}
+    first = {kind: np.asarray(assumed[kind].experiment.first_photon(t, "mode")) for kind in KINDS}
+    acting_back_figures.maps(t, maps, first, out / "acting_back_map.png")
+    _draw_traces(out, assumed)
+
+
+def _draw_delays(out: Path, assumed: Mapping[Kind, Timing]) -> None:
+    delays = 1e-3 * np.arange(201)
+    rows: dict[str, list[dict[str, Array]]] = {}
+    for name, lights in (
+        (r"$\kappa/\Gamma_P$ = 40", {kind: timing(kind, pillar_of(40.0)) for kind in KINDS}),
+        (rf"$\kappa/\Gamma_P$ = {kappa_over_gamma():.1f}, assumed", assumed),
+        (r"$\kappa/\Gamma_P$ = 2", {kind: timing(kind, pillar_of(2.0)) for kind in KINDS}),
+    ):
+        rows[name] = [{kind: light.recorded(delays, r) for kind, light in lights.items()} for r in RESPONSES_NS]
+    closest = disguise(assumed["one mode"], assumed["separate modes"], RESPONSES_NS[-1], lifetime=True, response=True)
+    passes = assumed["one mode"].sampled.stretched(closest.lifetime).recorded(delays, closest.jitter_fwhm_ns)
+    label = f"one mode, {1e3 * closest.jitter_fwhm_ns:.0f} ps per detector"
+    acting_back_figures.delays(delays, rows, [words(r) for r in RESPONSES_NS], (1, 2, label, passes), out / "acting_back_delays.png")
+
+
+def words(jitter_fwhm_ns: float) -> str:
+    """A response in words."""
+    return "ideal detectors" if jitter_fwhm_ns == 0.0 else f"{1e3 * jitter_fwhm_ns:.0f} ps per detector"
+
+
+def _draw_times(out: Path, assumed: Mapping[Kind, Timing]) -> None:
+    ratio = np.geomspace(1.0, 40.0, 13)
+    lights = [{kind: timing(kind, pillar_of(float(k))) for kind in KINDS} for k in ratio]
+    means = {kind: np.array([one[kind].mean_ns for one in lights]) for kind in KINDS}
+    pairs = [(one["one mode"], one["separate modes"]) for one in lights]
+    quotients = {f"mean delay, {words(r)}": np.array([one.mean_recorded_ns(r) / two.mean_recorded_ns(r) for one, two in pairs]) for r in RESPONSES_NS}
+    quotients["mean time of the last photon"] = np.array([one.mean_last_ns / two.mean_last_ns for one, two in pairs])
+    quotients["mean delay, over the single exciton's time"] = means["one mode"] / means["single exciton"]
+    heights = {words(r): np.array([one.zero(r) / two.zero(r) for one, two in pairs]) for r in RESPONSES_NS}
+    bindings = PILLAR.kappa_ueV * np.linspace(0.0, 5.0, 11)
+    apart = [(timing("one mode", PILLAR, float(b)), timing("separate modes", PILLAR, float(b))) for b in bindings]
+    detuned = {f"density at zero, {words(r)}": np.array([one.zero(r) / two.zero(r) for one, two in apart]) for r in RESPONSES_NS}
+    detuned["mean delay, ideal detectors"] = np.array([one.mean_ns / two.mean_ns for one, two in apart])
+    one, two = assumed["one mode"], assumed["separate modes"]
+    star = (kappa_over_gamma(), one.mean_ns / two.mean_ns, one.zero() / two.zero())
+    acting_back_figures.times(ratio, means, quotients, heights, bindings, PILLAR.kappa_ueV, detuned, star, out / "acting_back_times.png")
+
+
+def _draw_traces(out: Path, assumed: Mapping[Kind, Timing]) -> None:
+    delays = 1e-3 * np.arange(1501)
+    clicked = Trace(delays, assumed["one mode"].density(delays))
+    shown_train = train()
+    most = largest_return_per_ns()
+    short = {
+        "delay after the first photon": clicked,
+        "decay trace, XX and X together": trace(shown_train, "pair"),
+        "decay trace, X alone (fed from XX)": trace(shown_train, "X"),
+    }
+    long = {
+        "delay after the first photon": clicked,
+        "no return from D": trace(returning(0.0), "pair"),
+        f"D returns at {1e3 * shown()['flip_per_ns']:.2f} per µs (shown set)": trace(shown_train, "pair"),
+        f"at {1e3 * most:.1f} per µs (largest left)": trace(returning(most), "pair"),
+    }
+    acting_back_figures.traces(short, long, out / "decay_traces.png")
 
 
 def _draw_correlation(out: Path, cw: Experiment, level: float, error: float) -> None:

@@ -70,8 +70,8 @@ def instant_train(starts_ns: tuple[float, ...], selectivity: float, collection: 
     return Experiment(source(selectivity=selectivity), drive=pulses, collection={"pair": collection}, rtol=1e-7)
 
 
-def g2_after_response(experiment: Experiment, jitter_fwhm_ns: float = JITTER_FWHM_NS, bin_ns: float = BIN_NS) -> float:
-    """Continuous-wave g2(0) of the pair light averaged over a bin centred on zero delay, after the jitter of two equal detectors.
+def g2_after_response(experiment: Experiment, jitter_fwhm_ns: float = JITTER_FWHM_NS, bin_ns: float = BIN_NS, label: str = "pair") -> float:
+    """Continuous-wave g2(0) of a label averaged over a bin centred on zero delay, after the jitter of two equal detectors.
 
     The delay of two detections at equal times has a spread of root 2 times one detector's. Gauss-Legendre quadrature on panels; exact to 1e-9.
     """
@@ -81,7 +81,7 @@ def g2_after_response(experiment: Experiment, jitter_fwhm_ns: float = JITTER_FWH
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[:-1] + edges[1:])[:, None]
     tau, weight = (middle + half * x).ravel(), (half * w).ravel()
     window = (ndtr((tau + 0.5 * bin_ns) / s) - ndtr((tau - 0.5 * bin_ns) / s)) / bin_ns
-    return float(2.0 * np.sum(weight * window * np.asarray(experiment.g2(tau, "pair", "pair"))))
+    return float(2.0 * np.sum(weight * window * np.asarray(experiment.g2(tau, label, label))))
 
 
 def schemes() -> dict[str, Experiment]:

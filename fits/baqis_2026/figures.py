@@ -43,7 +43,7 @@ def correlation(short_ns: Array, ideal: Array, measured: Array, long_ns: Array, 
     right.set(xlabel=r"delay $\tau$ (ns)", ylabel=r"$g^{(2)}(\tau)$, ideal detector", title="the dip: after a pair the dot is empty")
     right.set_xlim(long_ns[0], long_ns[-1])
     right.set_ylim(0.3 * dip.min(), 3 * dip.max())
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def power(power_uW: Array, series: Mapping[str, tuple[Array, Array, Array]], shown_uW: float, level: float, error: float, path: Path) -> Path:
@@ -64,7 +64,7 @@ def power(power_uW: Array, series: Mapping[str, tuple[Array, Array, Array]], sho
         ax.axvline(shown_uW, color=GREY, lw=0.8, ls=":")
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def photon_numbers(stages: Mapping[str, Array], path: Path) -> Path:
@@ -84,7 +84,7 @@ def photon_numbers(stages: Mapping[str, Array], path: Path) -> Path:
     left.set_ylim(0, 0.8)
     right.set(yscale="log", ylim=(1e-5, 1))
     left.legend(frameon=False)
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def region_continuous(
@@ -117,7 +117,7 @@ def region_continuous(
     right.set(xlabel=r"$P_2/P_1$", ylabel=r"spin flip D $\rightarrow$ X (ns$^{-1}$)", xlim=(ratio[0], ratio[-1]), ylim=(1e-5, 0.3))
     right.set_title("largest spin flip at any power\n(no leakage, no dark decay)")
     right.legend(frameon=False, loc="lower right")
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def region_pulsed(
@@ -159,7 +159,7 @@ def region_pulsed(
     axes[2].annotate("published 0.983", (0.03, share - 0.002), xycoords=("axes fraction", "data"), fontsize=7.5, color="0.35", va="top")
     axes[2].set(xlabel="pulse FWHM (ps)", ylabel="share of photons in pairs", ylim=(0.9, 1.003))
     axes[2].set_title("largest share: re-excitation\n(no leakage, no spin flip)")
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def region_ranges(
@@ -197,7 +197,7 @@ def region_ranges(
     axes[-1].plot([], [], color="k", lw=0.9, ls="--", label="shown set")
     axes[-1].fill_between([], [], color=GREY, alpha=0.12, label="range searched")
     axes[-1].legend(frameon=False, loc="center left")
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def region_pairs(
@@ -215,7 +215,7 @@ def region_pairs(
     legend = fig.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, markerscale=1.0)
     for handle in legend.legend_handles[:2]:
         handle.set(markersize=7, alpha=1.0)  # type: ignore[union-attr]
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def predictions(peaks: Mapping[str, Array], period_ns: Array, shares: Mapping[str, Array], pairs: Mapping[str, Array], shown_ns: float, path: Path) -> Path:
@@ -236,7 +236,7 @@ def predictions(peaks: Mapping[str, Array], period_ns: Array, shares: Mapping[st
         ax.set_xlim(period_ns[0], period_ns[-1])
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def profiles(curves: Mapping[str, Mapping[str, tuple[Array, Array]]], path: Path) -> Path:
@@ -256,10 +256,11 @@ def profiles(curves: Mapping[str, Mapping[str, tuple[Array, Array]]], path: Path
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     axes[0].legend(frameon=False)
-    return _save(fig, path)
+    return save(fig, path)
 
 
-def _save(fig: Figure, path: Path) -> Path:
+def save(fig: Figure, path: Path) -> Path:
+    """Write a figure; no minor ticks."""
     for ax in fig.axes:
         ax.minorticks_off()
     fig.savefig(path, dpi=150)

@@ -21,7 +21,8 @@ class CountRate:
     """Counts per second of one detector.
 
     photons_per_s: that photons raise; background_per_s: dark counts and leakage; registered_per_s: what is recorded, after dead time and with
-    afterpulses, of which there are afterpulses_per_s. error_bound: largest relative error of the calculation.
+    afterpulses, of which there are afterpulses_per_s; dead_time_loss: share of the counts raised by photons and background that dead time hides.
+    error_bound: largest relative error of the calculation.
     """
 
     detector: str
@@ -29,13 +30,8 @@ class CountRate:
     background_per_s: float
     registered_per_s: float
     afterpulses_per_s: float
+    dead_time_loss: float
     error_bound: float
-
-    @property
-    def dead_time_loss(self) -> float:
-        """Share of the counts raised by photons and background that dead time hides."""
-        raised = self.photons_per_s + self.background_per_s
-        return 1.0 - (self.registered_per_s - self.afterpulses_per_s) / raised if raised > 0.0 else 0.0
 
     @property
     def signal_fraction(self) -> float:
@@ -105,14 +101,21 @@ class ClickPatterns:
 
         Source: D. N. Klyshko, Sov. J. Quantum Electron. 10, 1112 (1980).
         """
-        return self.coincidence(herald, heralded) / self.click(herald)
+        return self.coincidence(herald, heralded) / self._lit(herald)
 
     def g2_zero(self, first: str, second: str) -> float:
         """Coincidences over what independent detectors would have, P(first and second) / (P(first) P(second)).
 
         The pulsed g2(0) of the light, as far as one detector's second photon and backgrounds can be neglected.
         """
-        return self.coincidence(first, second) / (self.click(first) * self.click(second))
+        return self.coincidence(first, second) / (self._lit(first) * self._lit(second))
+
+    def _lit(self, name: str) -> float:
+        """Click probability of a detector that clicks at all."""
+        p = self.click(name)
+        if not p > 0.0:
+            raise bad(f"detector {name!r}", "click", "a probability of 0", "check share, efficiency and drive")
+        return p
 
     @property
     def number_of_clicks(self) -> np.ndarray:

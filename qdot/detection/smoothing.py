@@ -27,7 +27,7 @@ CHUNK = 1.5
 """Width of one quadrature, in units of a kernel's scale."""
 ORDER = 16
 """Points of one quadrature: exact for a polynomial of degree 15 times what a Gaussian or an exponential is within a chunk, to round-off."""
-FINER = 1.0 / 16.0
+FINER = 1.0
 """First pieces beside a cusp, as a fraction of the finest kernel."""
 MOST_BREAKS = 4000
 """Beyond this many places where an average is not quite smooth they are found by halving instead of named."""

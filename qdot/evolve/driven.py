@@ -89,12 +89,14 @@ def part_of(lengths: np.ndarray, polynomials: Sequence[np.ndarray], begin: float
     inside = np.flatnonzero((ends > begin) & (starts < end))
     low = np.maximum((begin - starts[inside]) / lengths[inside], 0.0)
     high = np.minimum((end - starts[inside]) / lengths[inside], 1.0)
+    cut = np.flatnonzero((low > 0.0) | (high < 1.0))
     found = []
     for c in polynomials:
-        degrees = np.arange(c.shape[1])
+        degrees, part = np.arange(c.shape[1]), c[inside]
         exponent = degrees[None, :] - degrees[:, None]
-        shift = _binomials(c.shape[1]) * np.where(exponent >= 0, low[:, None, None] ** np.maximum(exponent, 0), 0.0)
-        found.append(np.einsum("pkj,pj->pk", shift, c[inside]) * (high - low)[:, None] ** degrees)
+        shift = np.where(exponent >= 0, _binomials(c.shape[1]) * low[cut, None, None] ** np.maximum(exponent, 0), 0.0)
+        part[cut] = np.einsum("pkj,pj->pk", shift, part[cut]) * (high - low)[cut, None] ** degrees
+        found.append(part)
     return lengths[inside] * (high - low), found
 
 

@@ -28,13 +28,15 @@ class NotUnique(ArithmeticError):
         self.classes = classes
 
 
-def steady_state(a: Matrix, trace: np.ndarray) -> np.ndarray:
+def steady_state(a: Matrix, trace: np.ndarray, edges: Matrix | None = None) -> np.ndarray:
     """(..., d) x with A x = 0 and trace x = 1, for A (d, d) or a stack (..., d, d) of one Metzler pattern.
 
-    Every index must be reachable from the start and seen by the trace. Raises NotUnique.
+    edges: pattern of all that A is a sum of, where parts of it may cancel. Every index must be reachable from the start and seen by the trace along
+    its edges. Raises NotUnique.
     """
-    one = a if a.ndim == 2 else (a != 0).any(axis=tuple(range(a.ndim - 2))).astype(float)
-    c = _only_class(pattern([one]))
+    if edges is None:
+        edges = pattern([a if a.ndim == 2 else (a != 0).any(axis=tuple(range(a.ndim - 2))).astype(float)])
+    c = _only_class(edges)
     if a.ndim > 2 or (is_metzler(a) and np.all(trace[c] == 1.0)):
         block = dense(a) if a.ndim == 2 else np.asarray(a)
         found = subtraction_free(block[..., c[:, None], c])

@@ -100,6 +100,11 @@ class Coherent(Timed):
         """True under pulses, and for a source that only decays."""
         return self.is_pulsed or (not any(isinstance(d, CW) for d in self.drives) and self._decays_only())
 
+    @property
+    def _window_of_light(self) -> str:
+        """What `window` says, but for a source that a static term drives for ever."""
+        return self.window if self._is_counted_to_the_end() else "continuous"
+
     # ------------------------------------------------------------------------------------------------------------ first order
 
     def g1(self, tau_ns: Any, label: Label) -> Curve:
@@ -164,7 +169,7 @@ class Coherent(Timed):
             runs = self._steadily(lambda s: s.spectrum(s.fields(light), energies), "spectrum", "")
         self._positive(photons, label)
         values, bound = self._measure(runs, f"spectrum of {label}")
-        return Spectrum(name_of(label), stage or self.stages[-1], self.window, energies, values, elastic, photons, bound)
+        return Spectrum(name_of(label), stage or self.stages[-1], self._window_of_light, energies, values, elastic, photons, bound)
 
     def filtered_g2(
         self, tau_ns: Any, energies_ueV: tuple[float, float], fwhm_ueV: float | tuple[float, float], first: Label, second: Label | None = None
@@ -174,10 +179,10 @@ class Coherent(Timed):
         fwhm_ueV: full width of both filters, or one for each. By sensors of vanishing coupling: exact for light that the filters share out.
         """
         tau = delays_of(tau_ns)
-        at = two_of("energies_ueV", energies_ueV)
-        widths = (fwhm_ueV, fwhm_ueV) if isinstance(fwhm_ueV, float | int) else fwhm_ueV
-        widths = two_of("fwhm_ueV", widths)
-        for w in widths:
+        at = two_of("energies_ueV", energies_ueV, "ueV")
+        widths = two_of("fwhm_ueV", fwhm_ueV if np.ndim(fwhm_ueV) else (fwhm_ueV, fwhm_ueV), "ueV")
+        for e, w in zip(at, widths, strict=True):
+            number("energies_ueV", e, unit="ueV")
             number("fwhm_ueV", w, low=0.0, open_low=True, unit="ueV")
         me, second = self._fieldwise("filtered_g2"), first if second is None else second
         a, b = me._bright(first, None), me._bright(second, None)
@@ -242,7 +247,7 @@ class Coherent(Timed):
     def _two_photon_state(self, first: str, second: str, delay: tuple[float, float] | None, low: float, high: float, stage: str | None) -> TwoPhotonState:
         eta = self._transmission(stage)
         for argument, line in (("first", first), ("second", second)):
-            if line not in self.model.lines:
+            if not isinstance(line, str) or line not in self.model.lines:
                 raise bad(argument, "name one line", repr(line), f"choose from {', '.join(map(repr, self.model.lines))}")
 
         def see(fields: Any) -> np.ndarray:
@@ -266,7 +271,7 @@ class Coherent(Timed):
             first,
             second,
             stage or self.stages[-1],
-            self.window,
+            self._window_of_light,
             delay,
             rho,
             stokes,

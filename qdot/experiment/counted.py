@@ -8,9 +8,8 @@ An error above `rtol` is refused: entry by entry in the rate picture, over the l
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
@@ -544,7 +543,7 @@ class Counted:
 
     def g2_zero(self, label: Label, second: Label | None = None) -> Number:
         """g2(0) under continuous drive; under pulses <n(n-1)>/<n>^2 of one label."""
-        if self.is_pulsed or (not self.drives and second is None and not self.model.drives and self._decays_only()):
+        if self.is_pulsed or (not self.drives and second is None and self._decays_only()):
             numbers = self.photon_numbers(label, max=2)
             return Number(numbers.g2_zero, numbers.errors["g2_zero"])
         values, bound = self._measure(self._continuous(self.view("g2_zero", label, second), "g2(0)", ""), f"g2(0) of {label}")
@@ -553,7 +552,13 @@ class Counted:
     def _decays_only(self) -> bool:
         """True if nothing drives the source in its steady state, so that only its start state's light can be meant."""
         light = self._light(self.model.lines, None) if self.model.lines else {}
-        return not self._steady("given").flux(light)[0] > 0.0
+        try:
+            return not self._steady("given").flux(light)[0] > 0.0
+        except InputError:  # it ends in one of several states: are they all dark?
+            try:
+                return bool(np.isfinite(self._pulsed("given").moments((light,), (1,))[1]))
+            except Endless:
+                return False
 
     def pair_flux_fraction(self, first: Label = "XX", second: Label = "X", stage: str | None = None) -> Number:
         """2 flux(XX) / flux(XX + X): the share of photons that come in pairs where every XX photon is followed by an X photon."""
@@ -566,7 +571,7 @@ class Counted:
 
     def explain(self) -> Explanation:
         """How this experiment is calculated: size before and after reduction, methods, cut-offs and error bounds."""
-        pulsed = self.is_pulsed or (not self.drives and not self.model.drives and self._decays_only())
+        pulsed = self.is_pulsed or (not self.drives and self._decays_only())
         light = self._pulsed("given") if pulsed else self._steady("given")
         g = self.timeline.generator
         bounds = {}
@@ -719,22 +724,21 @@ def _with(part: Any, name: str, value: Any, head: str) -> Any:
 
 
 def times_of(argument: str, given: Any, unit: str = "ns") -> np.ndarray:
-    """An array of numbers of an argument."""
+    """An array of real numbers of an argument."""
     try:
-        return np.atleast_1d(np.asarray(given, dtype=float))
+        if np.asarray(given).dtype.kind in "biufO":
+            return np.atleast_1d(np.asarray(given, dtype=float))
+        raise TypeError
     except (TypeError, ValueError):
         raise bad(argument, f"be numbers in {unit}", repr(given), "give one number or a list of them; labels come after") from None
 
 
-def two_of(argument: str, given: Any) -> tuple[float, float]:
+def two_of(argument: str, given: Any, unit: str = "ns") -> tuple[float, float]:
     """Two numbers of an argument."""
-    try:
-        a, b = (float(v) for v in given)
-    except (TypeError, ValueError):
-        raise bad(argument, "be two numbers in ns", repr(given), f"for example {argument}=(0.0, 0.05)") from None
-    if math.isnan(a) or math.isnan(b):
-        raise bad(argument, "be two numbers in ns", given)
-    return a, b
+    two = times_of(argument, given, unit)
+    if two.shape != (2,) or np.any(np.isnan(two)):
+        raise bad(argument, f"be two numbers in {unit}", repr(given), f"for example {argument}=(0.0, 0.05)")
+    return float(two[0]), float(two[1])
 
 
 def name_of(label: Label) -> str:
@@ -742,7 +746,12 @@ def name_of(label: Label) -> str:
 
 
 def flat(label: Label) -> list[str]:
-    return [label] if isinstance(label, str) else list(label)
+    """The labels of a label or a list of them. Raises InputError for anything else."""
+    found = [label] if isinstance(label, str) or not isinstance(label, Iterable) else list(label)
+    for one in found:
+        if not isinstance(one, str):
+            raise bad("label", "be a label or a list of labels", repr(label), 'for example "X" or ["XX", "X"]')
+    return found
 
 
 def count_of(value: object) -> int:

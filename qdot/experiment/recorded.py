@@ -61,7 +61,9 @@ class Recorded(Coherent):
             rates = self._run(lambda p: detection.train_rates(p, light, detector, on, period), "count_rates")
         values, bound = self._measure(rates, f"counts of detector {detector.name!r}")
         photons, registered, false = (1e9 * values).tolist()
-        return CountRate(detector.name, photons, 1e9 * background, registered, false, bound)
+        raised = photons + 1e9 * background
+        lost = 1.0 - (registered - false) / raised if detector.dead_time_ns > 0.0 and raised > 0.0 else 0.0
+        return CountRate(detector.name, photons, 1e9 * background, registered, false, lost, bound)
 
     def recorded_g2(self, tau_ns: Any, first: str | None = None, second: str | None = None, bin_ns: float = 0.0) -> CoincidenceHistogram:
         """g2(tau) as two detectors record it under continuous light: response, background, blinking, afterpulses, averaged over bins centred at tau_ns.
@@ -74,6 +76,9 @@ class Recorded(Coherent):
         rates = self._count_rate(a), self._count_rate(b)
         lit = [name_of(self._lines_seen(d)) for d in (a, b)]
         blinking, worst = self.blinking, 0.0
+        for d, rate in zip((a, b), rates, strict=True):
+            if rate.registered_per_s == 0.0:
+                raise bad(f"detector {d.name!r}", "record something", "no light in the steady state and no background", "check drive, efficiency and share")
 
         def see(s: SteadyLight) -> np.ndarray:
             nonlocal worst

@@ -35,6 +35,8 @@ class Timed(Counted):
         light = self._bright(label, stage)
         names = ("probability_first", "probability_second", "mean_first_ns", "mean_delay_ns")
         runs = self._arrivals(lambda a: np.array(a.arrivals(light)), "arrival_times")
+        if not runs.given[0] > 0.0:
+            raise bad(f"label {label!r}", "emit light under this drive", "none", "check drive, start state and collection")
         known = np.isfinite(runs.given)
         values, bounds = self._measure_each(runs.map(lambda v: np.where(known, v, 0.0)), [f"{n} of {label}" for n in names], np.zeros(4), known)
         figures = {n: float(v) if k else float("nan") for n, v, k in zip(names, values, known, strict=True)}

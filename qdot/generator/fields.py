@@ -7,6 +7,7 @@ gives one operator; the k-th operator of a line in H and the k-th in V belong to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,18 +120,24 @@ def stokes_jumps(generator: Generator, line: str) -> list[Matrix]:
     """The four real jumps of a line whose traces are its Stokes parameters: H + V, H - V, D - A and R - L.
 
     For field operators h, v of one mode: h X h^dag + v X v^dag, their difference, h X v^dag + v X h^dag, and i (h X v^dag - v X h^dag).
-    Raises InputError if the line does not say which of its light is H and which is V.
+    Raises InputError if the line does not say which of its light is H and which is V, or if two lasers make its H and V beat.
     """
     ops = generator.operators
     if ops is None:
         raise bad("picture", "be 'lindblad' for polarisations", repr(generator.picture), "leave picture out")
     n = ops.start.shape[0]
     by: dict[str, list[sp.csr_array]] = {}
-    for j in ops.jumps:
+    turning: dict[str, list[float]] = {}
+    for j, frame in zip(ops.jumps, generator.frame_per_ns, strict=True):
         if j.photon == line:
             if j.drive is not None:
                 raise bad(f"line {line!r}", "be emitted by jumps that no drive multiplies", f"a jump driven by {j.drive!r}")
             by.setdefault(j.polarisation, []).append(j.matrix)
+            turning.setdefault(j.polarisation, []).append(frame)
+    for h_frame, v_frame in zip(turning.get("H", ()), turning.get("V", ()), strict=False):
+        if not math.isclose(h_frame, v_frame, rel_tol=1e-9):
+            must = "have one frame for H and V, because their coherence is seen"
+            raise bad(f"line {line!r}", must, f"lasers that make them turn at {h_frame:g} and {v_frame:g} rad/ns", "give the lasers one detuning")
     if not by or not set(by) <= {"H", "V"}:
         got = ", ".join(repr(p) for p in sorted(by))
         raise bad(f"line {line!r}", "have jumps of polarisation H or V", got, "give the jumps of the source their polarisation, and do not analyse the line")

@@ -156,26 +156,26 @@ def in_frame(ops: Operators, drives: Sequence[Drive]) -> tuple[Operators, tuple[
         ", ".join(f"{k}: {v:g} rad/ns" for k, v in turning.items()),
         "give the drives of one transition one detuning, or put it into energy_ueV",
     )
-    w = np.full(n, np.nan)
+    largest = max(abs(v) for v in turning.values())
+    w, part = np.full(n, np.nan), np.zeros(n, dtype=int)
     for root in range(n):
         if not np.isnan(w[root]):
             continue
-        w[root] = 0.0
+        w[root], part[root] = 0.0, root
         stack = [root]
         while stack:
             i = stack.pop()
             for k, frequency in edges[i]:
                 if np.isnan(w[k]):
-                    w[k] = w[i] + frequency
+                    w[k], part[k] = w[i] + frequency, root
                     stack.append(k)
-                elif not math.isclose(w[k], w[i] + frequency, rel_tol=1e-12, abs_tol=1e-12 * max(abs(v) for v in turning.values())):
+                elif not math.isclose(w[k], w[i] + frequency, rel_tol=1e-12, abs_tol=1e-12 * largest):
                     raise refusal
+    w = _together(w, part, ops, turning)
 
     def shift(matrix: sp.csr_array) -> float:
-        m = matrix.tocoo()
-        rows, columns = m.row[m.data != 0], m.col[m.data != 0]
-        shifts = w[rows] - w[columns]
-        if shifts.size and np.ptp(shifts) > 1e-9 * max(abs(v) for v in turning.values()):
+        shifts = _shifts(w, matrix)
+        if shifts.size and np.ptp(shifts) > 1e-9 * largest:
             raise refusal
         return float(shifts[0]) if shifts.size else 0.0
 
@@ -190,6 +190,47 @@ def in_frame(ops: Operators, drives: Sequence[Drive]) -> tuple[Operators, tuple[
             )
     frame = sp.diags_array(w.astype(complex)).tocsr()
     return ops._replace(hamiltonian=(ops.hamiltonian - frame).tocsr()), lowered
+
+
+def _shifts(w: np.ndarray, matrix: sp.csr_array) -> np.ndarray:
+    """By how much each entry of an operator turns in a frame w (n,), rad/ns."""
+    m = matrix.tocoo()
+    rows, columns = m.row[m.data != 0], m.col[m.data != 0]
+    return np.asarray(w[rows] - w[columns])
+
+
+def _together(w: np.ndarray, part: np.ndarray, ops: Operators, turning: Mapping[str, float]) -> np.ndarray:
+    """The frame (n,) with the free offsets of its parts chosen so that what has a phase together turns together.
+
+    part: (n,) the same number for states whose frequencies nothing frees. Where they can, the transitions of one jump turn alike and those of pulses
+    not at all; if then they still can, the polarisations of one mode turn alike, whose coherence is seen.
+    """
+    names, number_of = np.unique(part, return_inverse=True)
+    if names.size == 1:
+        return w
+    eye = np.eye(names.size)
+
+    def rows(matrix: sp.csr_array) -> np.ndarray:
+        """(entries, parts + 1) how offsets shift each entry, and its shift so far."""
+        m = matrix.tocoo()
+        live = m.data != 0
+        return np.column_stack([eye[number_of[m.row[live]]] - eye[number_of[m.col[live]]], _shifts(w, matrix)])
+
+    by: dict[tuple[str, str | None], dict[str, list[np.ndarray]]] = {}
+    needed = [rows(t.matrix) for t in ops.driven if str(t.drive) not in turning]
+    for j in ops.jumps:
+        mine = rows(j.matrix)
+        needed.append(mine[1:] - mine[:1])
+        if j.photon is not None and mine.size:
+            by.setdefault((j.photon, j.drive), {}).setdefault(j.polarisation, []).append(mine[:1])
+    wished = [h - v for line in by.values() for h, v in zip(line.get("H", ()), line.get("V", ()), strict=False)]
+    for equations in (np.concatenate([*needed, *wished]), np.concatenate(needed)):
+        if not np.any(equations[:, -1]):
+            return w
+        offsets = np.linalg.lstsq(equations[:, :-1], -equations[:, -1])[0]
+        if np.all(np.abs(equations @ np.append(offsets, 1.0)) <= 1e-9 * max(abs(v) for v in turning.values())):
+            return np.asarray(w + offsets[number_of])
+    return w
 
 
 def under(
@@ -251,7 +292,7 @@ def _match(model: Model, drives: Sequence[Drive]) -> None:
     for d in drives:
         if d.name not in known:
             raise unknown("drive name (one that the model's jumps or couplings use)", d.name, known)
-    for name in known:
+    for name in model.acting_drives:
         if name not in names:
             raise bad(f"drive {name!r}", "be given, because the source is driven by it", "no such drive", f"add a drive named {name!r}")
     for d in drives:

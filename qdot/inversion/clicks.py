@@ -17,11 +17,10 @@ import numpy as np
 
 from qdot.detection import Detector, background_means, replaced, response_matrix
 from qdot.errors import bad, number, unknown
-from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit
+from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit, Spread
 from qdot.inversion.figures import Ratio, ratios
 from qdot.inversion.simplex import Mixture
 
-Spread = tuple[float | None, float | None, tuple[float | None, float | None], Limit | None]
 UNKNOWN: Spread = (None, None, (None, None), None)
 """The errors of a figure about which nothing is said."""
 ONE_SIGMA = 1.0
@@ -32,7 +31,11 @@ WIDE = 0.5
 """A probability whose interval is wider than this is hardly determined."""
 AMPLIFIED = 100.0
 """How much larger than by counting the photons themselves an error may be before a warning says so."""
-FOUND = 1e-3
+STRAIGHT = 1e-6
+"""How near the touching point of a tangent must be to the solution; what is left is of second order."""
+LINES = 20
+"""Tangents that are tried."""
+FOUND = 3e-3
 """Ends of intervals are found to this fraction of their distance."""
 EDGE = 1e-9
 """How near to the ends of its range a figure is tried, over the range."""
@@ -61,24 +64,31 @@ class Likelihood:
     def rise(self, figure: Ratio, value: float) -> float:
         """How much the deviance rises, least in all else, with a figure held at a value; infinite if it cannot be.
 
-        Figures with a power of the mean below are held by straight lines through the last solution, until it stays.
+        Figures with a power of the mean below are held along a tangent, until it touches at the solution itself.
         """
-        p, before = self.best, math.inf
-        for _ in range(1 if figure.k < 2 else 50):
-            d = float(figure.b @ p)
-            w, r = figure.a, value
-            if figure.k:
-                w, r = figure.a - value * figure.k * d ** (figure.k - 1) * figure.b, value * (1 - figure.k) * d**figure.k
-            found = self.mixture.best_with(w, r, p)
+        if figure.k < 2:
+            p = self._held(figure, value, float(figure.b @ self.best), self.best)
+            return math.inf if p is None else max(self.mixture.deviance(p) - self.least, 0.0)
+        p, d, known = self.best, float(figure.b @ self.best), list[tuple[float, float]]()
+        for _ in range(LINES):
+            found = self._held(figure, value, d, p)
             if found is None:
                 return math.inf
             p = found
-            if figure.k < 2 or abs(float(figure.b @ p) - d) <= 1e-10 * d:
+            off = float(figure.b @ p) - d
+            if abs(off) <= STRAIGHT * d:
                 break
-            if abs(float(figure.b @ p) - d) >= before:
-                break
-            before = abs(float(figure.b @ p) - d)
+            known.append((d, off))
+            last = known[-2] if len(known) > 1 and known[-2][1] != off else None
+            d = d + off if last is None else max(d - off * (d - last[0]) / (off - last[1]), 0.5 * d)
         return max(self.mixture.deviance(p) - self.least, 0.0)
+
+    def _held(self, figure: Ratio, value: float, d: float, near: np.ndarray) -> np.ndarray | None:
+        """Photon numbers of least deviance with a p = value (b p)^k, that power taken along its tangent at b p = d."""
+        w, r = figure.a, value
+        if figure.k:
+            w, r = figure.a - value * figure.k * d ** (figure.k - 1) * figure.b, value * (1 - figure.k) * d**figure.k
+        return self.mixture.best_with(w, r, near)
 
     def end(self, figure: Ratio, direction: int, rise: float, guess: float) -> float | None:
         """Value of a figure at which the deviance has risen by `rise`; None if it does not before the end of its range."""
@@ -305,6 +315,9 @@ def _warnings(fit: Likelihood, estimates: Mapping[str, Estimate], dof: int) -> l
         wide = [n for n, e in estimates.items() if n.startswith("P(") and (e.plus is None or (e.minus or 0.0) + e.plus > WIDE)]
         if wide:
             found.append(f"the data hardly determine {', '.join(wide)}: their intervals are wider than {WIDE:g}")
+        free = [n for n, e in estimates.items() if n not in wide and e.minus is None and e.plus is None]
+        if free:
+            found.append(f"the data do not determine {', '.join(free)}: open on both sides; count more pulses, or raise the efficiency")
     two = estimates.get("P(2)")
     if two is not None and two.is_determined and 0.0 < two.value < 1.0:
         ideal = math.sqrt(two.value * (1.0 - two.value) / m.total)

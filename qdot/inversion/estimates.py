@@ -33,6 +33,10 @@ class Limit(NamedTuple):
         return f"{'<' if self.side == 'upper' else '>'} {self.value:.4g} ({100 * self.confidence:g} %)"
 
 
+Spread = tuple[float | None, float | None, tuple[float | None, float | None], Limit | None]
+"""minus, plus, interval_95 and limit of an Estimate."""
+
+
 class Estimate(NamedTuple):
     """One figure: best value, distances to the ends of its 68.3 % statistical interval (None on a side that the data leave open), limit.
 

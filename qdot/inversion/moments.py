@@ -11,9 +11,10 @@ import math
 
 import numpy as np
 
+from qdot.data import Series
 from qdot.errors import bad, number
-from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit
-from qdot.inversion.figures import ratios
+from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit, Spread
+from qdot.inversion.figures import Ratio, ratios
 
 Measured = float | tuple[float, float]
 """A value, or (value, standard error)."""
@@ -21,6 +22,8 @@ NOISE = 1e-9
 """Relative derivatives below this are differences of rounding."""
 TWO = math.sqrt(TWO_SIDED)
 """Standard errors to the ends of a 95 % interval."""
+ROUNDING = 1e-12
+"""A figure this far outside its range is rounding."""
 INCONSISTENT = 3.0
 """Standard errors below 0 from which a probability is reported as impossible."""
 
@@ -58,35 +61,51 @@ def from_moments(
     samples = _drawn(given, errors, top, draws, rng) if rng is not None and draws else None
     figures = {}
     for name, value in best.items():
+        if not math.isfinite(value):  # 0/0, such as the share of pairs among multiphotons where there are none
+            figures[name] = Estimate(value, None, None, (None, None), None, {}, None)
+            continue
         sigma = math.sqrt(sum((slopes[name][i] * errors[i]) ** 2 for i in range(3)))
-        minus, plus, low_95, high_95 = (sigma, sigma, value - TWO * sigma, value + TWO * sigma) if samples is None else _quantiles(samples[name], value)
-        figure, far = known[name], math.sqrt(LIMIT) * sigma
-        for beyond in (figure.low - value, value - figure.high):
-            if beyond > INCONSISTENT * sigma:
-                by = f"{beyond / sigma:.1f} standard errors" if sigma > 0.0 else f"{beyond:.2g}"
-                warnings.append(f"{name} = {value:.4g} is {by} outside {figure.low:g} .. {figure.high:g}: the moments do not fit together")
-        # a bound inside the interval makes it one-sided; the limit is measured from what is possible
-        limit = None
-        if sigma > 0.0 and value - minus < figure.low:
-            limit = Limit("upper", figure.low + _limit(value - figure.low, far))
-        elif sigma > 0.0 and value + plus > figure.high:
-            limit = Limit("lower", figure.high - _limit(figure.high - value, far))
-        ends = (None if low_95 < figure.low else low_95, None if high_95 > figure.high else high_95)
+        spread = (sigma, sigma, value - TWO * sigma, value + TWO * sigma) if samples is None else _quantiles(samples[name], value)
         shifts = {"efficiency": slopes[name][3] * eta_error} if eta_error > 0.0 else {}
         cut = None if name not in low else (low[name] - value, high[name] - value)
-        figures[name] = Estimate(
-            value,
-            None if limit and limit.side == "upper" else minus,
-            None if limit and limit.side == "lower" else plus,
-            ends,
-            limit,
-            shifts,
-            cut,
-        )
+        figures[name] = Estimate(value, *_bounded(value, sigma, spread, known[name]), shifts, cut)
+        beyond = max(known[name].low - value, value - known[name].high)
+        total = math.hypot(sigma, figures[name].calibration)
+        if beyond > max(INCONSISTENT * total, ROUNDING):
+            by = f"{beyond / total:.1f} standard errors" if total > 0.0 else f"{beyond:.2g}"
+            warnings.append(f"{name} = {value:.4g} is {by} outside {known[name].low:g} .. {known[name].high:g}: the moments do not fit together")
     method = "moments of the counts, errors " + ("to first order" if samples is None else f"from {draws} random moments")
     if samples is None and (m_error > 0.1 * m or eta_error > 0.1 * eta):
         warnings.append("the mean or the efficiency is known to more than 10 %: first-order errors are rough, give draws and rng")
     return Inversion(figures, stage, method, tuple(dict.fromkeys(warnings)))
+
+
+def from_series(mean_photons: Series, g2_zero: Series, g3_zero: Series | None = None, efficiency: Measured = 1.0, stage: str = "emission") -> list[Inversion]:
+    """The same for each setting of a series (a power, say); `covariance` tells how the calibration ties the points together.
+
+    All series have the same settings; of unequal errors downwards and upwards the mean is taken. Raises InputError otherwise.
+    """
+    for name, other in (("g2_zero", g2_zero), ("g3_zero", g3_zero)):
+        if other is not None and (other.x.shape != mean_photons.x.shape or not np.array_equal(other.x, mean_photons.x)):
+            raise bad(f"{name}.x", f"be the settings of mean_photons ({mean_photons.x.size})", other.x.size, "measure both at the same settings")
+
+    def at(series: Series, k: int) -> tuple[float, float]:
+        return float(series.value[k]), float(series.minus[k] + series.plus[k]) / 2.0
+
+    points = range(mean_photons.x.size)
+    return [from_moments(at(mean_photons, k), at(g2_zero, k), None if g3_zero is None else at(g3_zero, k), efficiency, stage) for k in points]
+
+
+def _bounded(value: float, sigma: float, spread: tuple[float, float, float, float], figure: Ratio) -> Spread:
+    """(minus, plus, 95 % interval, limit): a bound inside the interval makes it one-sided, and the limit is measured from what is possible."""
+    minus, plus, low_95, high_95 = spread
+    interval = (None if low_95 < figure.low else low_95, None if high_95 > figure.high else high_95)
+    far = math.sqrt(LIMIT) * sigma
+    if sigma > 0.0 and value - minus < figure.low:
+        return None, plus, interval, Limit("upper", figure.low + _limit(value - figure.low, far))
+    if sigma > 0.0 and value + plus > figure.high:
+        return minus, None, interval, Limit("lower", figure.high - _limit(figure.high - value, far))
+    return minus, plus, interval, None
 
 
 def _limit(distance: float, far: float) -> float:

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMALLEST = 1e-6
+SMALLEST = 1e-5
 """Gap between the deviance reached and the least one, per weight, at which the path ends."""
-SHRINK = 0.05
+SHRINK = 0.02
 """How much smaller the barrier is made in one go."""
 STEPS = 60
 """Newton steps at one barrier, at most."""
-WARM = 30.0
+WARM = 10.0
 """First barrier where a good start is known."""
+TINY = 1e-150
+"""A constraint that only weights smaller than this can satisfy counts as one that none can."""
 SPARE = 1e-4
 """Least weight of a start, over the number of weights."""
 
@@ -56,7 +58,7 @@ class Mixture:
     def best_with(self, w: np.ndarray, r: float, near: np.ndarray) -> np.ndarray | None:
         """The same with w p = r; None if no weights > 0 satisfy it. near: (N,) a guess, such as the weights without the constraint."""
         start = tilted(np.maximum(near, SPARE / near.size), w, r)
-        if start is None:
+        if start is None or not start.min() > TINY:
             return None
         if np.ptp(w) == 0.0:
             return self.best()

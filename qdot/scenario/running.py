@@ -99,8 +99,9 @@ def _run_recorded(scenario: Scenario, experiment: Experiment, errors: dict[str, 
     """What the detectors record: rates of continuous light and of trains, clicks of pulses, and coincidences and peaks if asked for."""
     ask, found = scenario.compute, dict[str, Any]()
     clicks_of = ask.clicks if isinstance(ask.clicks, ClicksTable) else ClicksTable.model_validate({})
-    asks_clicks = ask.clicks not in (None, False) or (scenario.is_pulsed and ask.clicks is None)
-    if scenario.is_train or not (scenario.is_pulsed or asks_clicks):
+    is_decay = not scenario.drives and ask.photon_numbers is not None
+    asks_clicks = ask.clicks not in (None, False) or (ask.clicks is None and (scenario.is_pulsed or is_decay))
+    if scenario.is_train or not (scenario.is_pulsed or is_decay or asks_clicks):
         with named("detector"):
             rates = experiment.count_rates()
         found["counts_per_s"] = {name: rate.as_dict() for name, rate in rates.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,8 @@ ALIVE = 40.0
 """What has fallen by exp(-ALIVE) no longer bounds the distance of points in time."""
 RADIANS = 3.0
 """Largest rate times length of a panel of points."""
+CONTINUOUS = 1e-9
+"""Largest relative change of the generator at a border where it counts as continuous, as at the far wings of a Gaussian."""
 MOST_PANELS = 5000
 """Largest number of panels."""
 
@@ -80,14 +82,15 @@ def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, 
     return found
 
 
-def points_in(timeline: Timeline, probes: np.ndarray, end: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+def points_in(timeline: Timeline, probes: np.ndarray, end: float, count: int, ahead: Sequence[float] | np.ndarray = ()) -> tuple[np.ndarray, np.ndarray]:
     """(times, weights) of Gauss-Legendre points from the start to `end`, `count` on each panel, for what is seen by the probes (d,) bool.
 
-    Panels end where the formula of the generator changes, are at most RADIANS over the largest rate on pulses, and between pulses over the
-    largest rate that the probes see and that has not yet died out.
+    Panels end where the formula of the generator changes, and one of the delays `ahead` before it jumps; they are at most RADIANS over the largest rate on
+    pulses, and between pulses over the largest rate that the probes see and that has not yet died out.
     """
     node, weight = np.polynomial.legendre.leggauss(count)
     edges: list[tuple[float, float]] = []
+    changes = np.unique(np.subtract.outer(_jumps(timeline), np.asarray(ahead, dtype=float)))
     for s, low, high in stretches_between(timeline, -math.inf, end):
         if s.is_instant:
             continue
@@ -99,7 +102,7 @@ def points_in(timeline: Timeline, probes: np.ndarray, end: float, count: int) ->
             while at < high:
                 alive = np.abs(rates[-rates.real * (at - low) < ALIVE]).max(initial=0.0)
                 to = min(high, at + (RADIANS / alive if alive > 0.0 else math.inf))
-                edges.append((s.start_ns + at, s.start_ns + to))
+                edges += _cut(s.start_ns + at, s.start_ns + to, changes)
                 at = to
                 if len(edges) > MOST_PANELS:
                     raise TooManySteps
@@ -109,13 +112,49 @@ def points_in(timeline: Timeline, probes: np.ndarray, end: float, count: int) ->
             size = _largest(whole) + sum(float(np.abs(d.polynomials[k]).sum()) * _largest(everything(d.matrix, d.light)) for d in s.driven)
             parts = max(1, math.ceil(size * (b - a) / RADIANS))
             marks = np.clip(np.linspace(a, b, parts + 1), low, high)
-            edges += [(s.start_ns + u, s.start_ns + v) for u, v in itertools.pairwise(marks) if v > u]
+            edges += [cut for u, v in itertools.pairwise(marks) if v > u for cut in _cut(s.start_ns + u, s.start_ns + v, changes)]
             if len(edges) > MOST_PANELS:
                 raise TooManySteps
     if not edges:
         return np.zeros(0), np.zeros(0)
     begin, half = np.array([e[0] for e in edges]), np.array([0.5 * (e[1] - e[0]) for e in edges])
     return (begin[:, None] + half[:, None] * (1.0 + node)).ravel(), (half[:, None] * weight).ravel()
+
+
+def settled_ns(timeline: Timeline) -> float:
+    """From when on nothing changes any more: the end of the last pulse or, in a period, the beginning of its last stretch without an envelope."""
+    if not timeline.stretches:
+        return 0.0
+    last = timeline.stretches[-1]
+    return last.start_ns if timeline.period_ns is not None and last.pieces_ns is None and not last.is_instant else last.end_ns
+
+
+def _jumps(timeline: Timeline) -> np.ndarray:
+    """Times at which the generator jumps: instants, and borders of stretches where it is not continuous."""
+    found = [s.start_ns for s in timeline.stretches if s.is_instant]
+    lasting = [s for s in timeline.stretches if not s.is_instant]
+    if timeline.period_ns is None and lasting:
+        lasting.append(replace(timeline.rest, start_ns=lasting[-1].end_ns))
+    for before, after in itertools.pairwise(lasting):
+        left, right = _generator_at(before, before.duration_ns), _generator_at(after, 0.0)
+        if abs(left - right).max() > CONTINUOUS * max(abs(left).max(), abs(right).max()):
+            found.append(after.start_ns)
+    return np.unique(found)
+
+
+def _generator_at(s: Stretch, time: float) -> Matrix:
+    """The generator at a time after the start of a stretch."""
+    total = everything(s.silent, s.jumps)
+    for d in s.driven:
+        if s.pieces_ns is not None:
+            total = total + d.height(s.pieces_ns, time) * everything(d.matrix, d.light)
+    return total
+
+
+def _cut(begin: float, end: float, at: np.ndarray) -> list[tuple[float, float]]:
+    """A panel in parts that end at the times (n,), increasing, that lie in it."""
+    inside = at[(at > begin) & (at < end)]
+    return list(itertools.pairwise([begin, *inside.tolist(), end]))
 
 
 def _largest(m: Matrix) -> float:

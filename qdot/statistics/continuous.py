@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from qdot.evolve import Flow, Matrix, NotUnique, dense, is_metzler, relevant, restrict, steady_state
+from qdot.evolve import Flow, Matrix, NotUnique, dense, is_metzler, pattern, relevant, restrict, steady_state
 from qdot.generator import Generator, Timeline
 from qdot.model import Channel
 
@@ -160,7 +160,8 @@ def steady_light(timelines: Sequence[Timeline], stretches: Sequence[float]) -> S
         if isinstance(generators, np.ndarray) and is_metzler_all(generators) and np.all(trace == 1.0):
             state = steady_state(generators, trace)
         else:
-            state = np.array([steady_state(a, trace) for a in generators])
+            edges = pattern([restrict(m, keep) for m in (rest.silent, *rest.jumps.values())])  # in the sum what jumps do to a coherence may cancel
+            state = np.array([steady_state(a, trace, edges) for a in generators])
     except NotUnique as e:
         raise NotUnique([keep[c] for c in e.classes]) from None
     return SteadyLight(keep, generators, trace, state, jumps, g.levels[:, keep], g.model.levels, tuple(stretches))

@@ -17,7 +17,7 @@ from qdot.generator import Stretch
 from qdot.statistics.continuous import Light
 from qdot.statistics.pulsed import PulsedLight
 
-POINTS = (8, 11)
+POINTS = (12, 15)
 """Points of one panel: of the calculation as given, and of the one that measures its error."""
 FINEST = 0.25
 """First panel after a change of the generator, in units of its shortest lifetime."""
@@ -88,29 +88,31 @@ def _followers(light: PulsedLight, first: Light, second: Light, times: np.ndarra
     stops = stops[np.concatenate([[True], np.diff(stops) > SAME * period])]
     starts, opening_at, closing_at = (np.searchsorted(stops, t - SAME * period) % (stops.size - 1) for t in (times, opens, closes))
     starting, opening, closing = ([np.flatnonzero(at == i) for i in range(stops.size - 1)] for at in (starts, opening_at, closing_at))
-    one, register = np.eye(light.trace.size), powers((1,))
+    d, n = light.trace.size, times.size
+    one, register = np.eye(d), powers((1,))
     steps = [np.moveaxis(light.between(a, b, (second,), register, one), 2, 0) for a, b in pairwise(stops)]
-    x, counted = np.zeros((2, light.trace.size, 2 * times.size)).reshape(2, -1, 2, times.size)
-    found = np.zeros((count + 1, 2, times.size))
-    opened, closed = np.full(times.size, -1), np.full(times.size, -1)  # the last window that has opened, and closed
+    both = [np.block([[s, np.zeros((d, d))], [c, s]]) for s, c in steps]  # of the state, and of the state times what has been counted
+    z, found = np.zeros((2 * d, 2 * n)), np.zeros((count + 1, 2, n))
+    opened, closed = np.full(n, -1), np.full(n, -1)  # the last window that has opened, and closed
     state, turn = light.state, 0
     while np.any(closed < count):
-        for i, (carried, seen) in enumerate(steps):
-            shut = closing[i][opened[closing[i]] > closed[closing[i]]]
-            inside = shut[opened[shut] <= count]
-            found[opened[inside], :, inside] = (light.trace @ counted[..., inside].reshape(light.trace.size, -1)).reshape(2, -1).T
-            closed[shut] = opened[shut]
-            fresh = opening[i][(opened[opening[i]] >= 0) & (opened[opening[i]] == closed[opening[i]])]
-            opened[fresh] += 1
-            counted[..., fresh] = 0.0
+        for i, step in enumerate(both):
+            if closing[i].size:
+                shut = closing[i][opened[closing[i]] > closed[closing[i]]]
+                inside = shut[opened[shut] <= count]
+                found[opened[inside], 0, inside] = light.trace @ z[d:, inside]
+                found[opened[inside], 1, inside] = light.trace @ z[d:, n + inside]
+                closed[shut] = opened[shut]
+            if opening[i].size:
+                fresh = opening[i][(opened[opening[i]] >= 0) & (opened[opening[i]] == closed[opening[i]])]
+                opened[fresh] += 1
+                z[d:, fresh] = z[d:, n + fresh] = 0.0
             if turn == 0:
                 for k in starting[i]:
-                    x[:, 0, k] = light.emission(times[k], first) @ state
-                    x[:, 1, k] = (light.trace @ x[:, 0, k]) * state
+                    z[:d, k] = light.emission(times[k], first) @ state
+                    z[:d, n + k] = (light.trace @ z[:d, k]) * state
                 opened[starting[i]] = 0
-                state = carried @ state
-            flat, so_far = x.reshape(light.trace.size, -1), counted.reshape(light.trace.size, -1)
-            counted = (carried @ so_far + seen @ flat).reshape(x.shape)
-            x = (carried @ flat).reshape(x.shape)
+                state = steps[i][0] @ state
+            z = step @ z
         turn += 1
     return found

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qdot.evolve import Flow, Matrix, dense, placed, relevant, restrict, seen_by, to_infinity
-from qdot.statistics.beside import Jumps, beside, carried, everything, points_in
+from qdot.statistics.beside import Jumps, beside, carried, everything, points_in, settled_ns
 from qdot.statistics.coherence import SteadyFields
 from qdot.statistics.interference import PulsedFields
 
@@ -130,45 +130,67 @@ def _unlimited(light: PulsedFields, first: Line, second: Line) -> np.ndarray:
 
 
 def _delayed(light: PulsedFields, first: Line, second: Line, delay: float, points: int) -> np.ndarray:
-    """The same for a delay > 0: points in time for first photons under the pulses, closed afterwards."""
+    """The same for a delay > 0: points in time for first photons until nothing changes any more, closed afterwards."""
     keep = _reduced(light, first, second)
     trace, d, step = light.timeline.generator.trace, keep.size, light.stretch
     rows, gains = np.array([(trace @ s)[keep] for s in second]), [restrict(s, keep) for s in first]
     alone = light.timeline.assembled(lambda silent, jumps: restrict(everything(silent, jumps), keep))
     summed = light.timeline.assembled(lambda silent, jumps: placed([(0, 0, restrict(everything(silent, jumps), keep))], d + 4), placed([(d, 0, rows)], d + 4))
-    is_train = light.end_ns < math.inf
-    last = light.end_ns if is_train else (alone.stretches[-1].end_ns if alone.stretches else 0.0)
-    later = np.zeros(rows.shape) if is_train else to_infinity(alone.rest.silent, rows)
+    settled, is_train = settled_ns(alone), light.end_ns < math.inf
+    rest = dense(alone.stretches[-1].silent if is_train and settled < light.end_ns else alone.rest.silent)
+    later = np.zeros(rows.shape) if is_train else to_infinity(rest, rows)
+    probes = (rows != 0.0).any(axis=0) | (np.vstack([dense(g) for g in gains]) != 0.0).any(axis=0)
     total = np.zeros((4, 4))
     x, at = light.state[keep][:, None], -math.inf
-    waiting: list[tuple[float, float]] = []  # (time, weight) of first photons whose partner comes after the last pulse: carried there together
+    waiting: list[tuple[float, float]] = []  # (time, weight) of first photons whose partner comes when all is settled: carried there together
     columns = np.zeros((d, 0))
-    probes = (rows != 0.0).any(axis=0) | (np.vstack([dense(g) for g in gains]) != 0.0).any(axis=0)
-    for time, weight in zip(*points_in(alone, probes, last, points), strict=True):
+    for time, weight in zip(*points_in(alone, probes, settled, points, (delay,)), strict=True):
         both = carried(alone, np.column_stack([x, columns]), at, time, step)
         x, columns, at = both[:, :1], both[:, 1:], time
         after = np.column_stack([g @ x[:, 0] for g in gains])
-        if time + delay < last:
+        if time + delay < settled:
             y = np.vstack([carried(alone, after, time, time + delay, step), np.zeros((4, 4))])
             y = carried(summed, y, time + delay, light.end_ns, step)
             total += weight * (y[d:] + later @ y[:d]).T
-        elif not is_train:
+        elif time + delay < light.end_ns:
             waiting.append((time, weight))
             columns = np.column_stack([columns, after])
-    if is_train:
-        return total
-    both = carried(alone, np.column_stack([x, columns]), at, math.inf, step)
+    both = carried(alone, np.column_stack([x, columns]), at, settled if is_train else math.inf, step)
     x, columns = both[:, 0], both[:, 1:]
-    rest = dense(alone.rest.silent)
-    backward = Flow(rest.T, None, None, step)  # rows carried back to every delay at once
+    left = light.end_ns - settled
     if waiting:
         times, weights = np.array(waiting).T
-        after = columns.reshape(d, -1, 4) * weights[:, None]
-        for n, row in enumerate(later):
-            total[:, n] += np.einsum("dk,dkm->m", backward.along(np.eye(d), row, times + delay - last), after)
+        seen = _seen_later(rest, rows, later, times + delay - settled, left, step)
+        total += np.einsum("ndk,dkm,k->mn", seen, columns.reshape(d, -1, 4), weights)
+    if is_train:
+        return total + (_until_the_end(rest, [dense(g) for g in gains], rows, x, left, delay, step) if left > delay else 0.0)
     lit = np.flatnonzero(seen_by(rest, probes))
     if lit.size:
         before = to_infinity(rest[np.ix_(lit, lit)].T, x[lit][None])[0]  # the integral of x from now on
-        seen = np.array([backward.along(np.eye(d), row, np.array([delay]))[:, 0] for row in later])
+        seen = _seen_later(rest, rows, later, np.array([delay]), left, step)[:, :, 0]
         total += np.array([seen @ (dense(g)[:, lit] @ before) for g in gains])
     return total
+
+
+def _seen_later(rest: np.ndarray, rows: np.ndarray, later: np.ndarray, times: np.ndarray, left: float, stretch: float) -> np.ndarray:
+    """(4, d, n) rows of second photons from the times (n,) on, until `left` (inf: for ever, `later` being those from now on) has passed."""
+    d = rest.shape[0]
+    if left == math.inf:
+        backward = Flow(rest.T, None, None, stretch)
+        return np.array([backward.along(np.eye(d), row, times) for row in later])
+    summing = Flow(np.block([[rest, np.zeros((d, 4))], [rows, np.zeros((4, 4))]]).T, None, None, stretch)
+    found = np.array([summing.along(np.eye(d, d + 4), one, np.append(times, left)) for one in np.eye(4, d + 4, d)])
+    return np.asarray(found[:, :, -1:] - found[:, :, :-1])
+
+
+def _until_the_end(rest: np.ndarray, gains: Sequence[np.ndarray], rows: np.ndarray, x: np.ndarray, left: float, delay: float, stretch: float) -> np.ndarray:
+    """(4, 4) of both photons in a stretch at the end of a period, `left` ns long, from x (d,) at its beginning, the second `delay` or more later."""
+    d = x.size
+    whole = np.zeros((9 * d, 9 * d))  # x, then for each Stokes jump what follows its photon, and that summed over time
+    whole[:d, :d] = rest
+    for m, gain in enumerate(gains):
+        mine, summed = slice((1 + m) * d, (2 + m) * d), slice((5 + m) * d, (6 + m) * d)
+        whole[mine, mine], whole[mine, :d], whole[summed, mine] = rest, gain, np.eye(d)
+    sums = Flow(whole, None, None, stretch).along(np.eye(4 * d, 9 * d, 5 * d), np.append(x, np.zeros(8 * d)), np.array([left - delay]))[:, 0]
+    flow = Flow(rest, None, None, stretch)
+    return np.array([flow.along(rows, sums[m * d : (m + 1) * d], np.array([delay]))[:, 0] for m in range(4)])

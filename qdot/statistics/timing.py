@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from qdot.evolve import Flow, Matrix, dense, placed, restrict, seen_by, to_infinity
 from qdot.generator import Timeline
-from qdot.statistics.beside import Jumps, beside, carried, everything, points_in, stretches_between, visited
+from qdot.statistics.beside import Jumps, beside, carried, everything, points_in, settled_ns, stretches_between, visited
 from qdot.statistics.continuous import Light
 from qdot.statistics.pulsed import PulsedLight, counted, uncounted
 
@@ -52,11 +51,6 @@ class ArrivalLight:
     def end_ns(self) -> float:
         """When photons are no longer counted."""
         return math.inf if self.timeline.period_ns is None else self.timeline.period_ns
-
-    @cached_property
-    def last_light_ns(self) -> float:
-        """When the last pulse has passed."""
-        return self.timeline.stretches[-1].end_ns if self.timeline.stretches else 0.0
 
     def sums(
         self,
@@ -146,21 +140,49 @@ class ArrivalLight:
 
     def delays(self, light: Light, delays: np.ndarray) -> np.ndarray:
         """(n,) density in 1/ns of the delay (n,) >= 0 between first and second photon; its integral is the probability that both come."""
-        alone = self._until_a_photon(light)
+        alone, step = self._until_a_photon(light), self.light.stretch
+        settled, is_train = settled_ns(self.timeline), self.end_ns < math.inf
         found = np.zeros(delays.size)
         x, at = self.light.state[:, None], -math.inf
-        last = self.last_light_ns if self.end_ns == math.inf else self.end_ns
-        for time, weight in zip(*points_in(alone, self.light.trace != 0.0, last, self.points), strict=True):
-            x, at = carried(alone, x, at, time, self.light.stretch), time
-            found += weight * self._density(alone, light, self._gain(light, time) @ x[:, 0], time, time + delays)
-        if self.end_ns == math.inf:
-            x = carried(alone, x, at, math.inf, self.light.stretch)[:, 0]
-            gain = dense(self._gain(light, self.last_light_ns))
-            rest = dense(alone.rest.silent)
-            keep = np.flatnonzero(seen_by(rest, (gain != 0.0).any(axis=0)))
-            if keep.size:
-                before = to_infinity(rest[np.ix_(keep, keep)].T, x[keep][None])[0]  # the integral of x from now on
-                found += Flow(rest, None, None, self.light.stretch).along((self.light.trace @ gain)[None], gain[:, keep] @ before, delays)[0]
+        flashes = np.zeros((x.size, 0))  # what first photons leave behind, carried on together until all is settled
+        waiting: list[tuple[float, float]] = []  # their (times, weights)
+        for time, weight in zip(*points_in(alone, self.light.trace != 0.0, settled, self.points, delays), strict=True):
+            both = carried(alone, np.column_stack([x, flashes]), at, time, step)
+            x, flashes, at = both[:, :1], both[:, 1:], time
+            flash = self._gain(light, time) @ x
+            soon = time + delays < settled
+            if soon.any():
+                found[soon] += weight * self._density(alone, light, flash[:, 0], time, time + delays[soon])
+            if not soon.all():
+                flashes = np.column_stack([flashes, flash])
+                waiting.append((time, weight))
+        if settled == self.end_ns:
+            return found
+        both = carried(alone, np.column_stack([x, flashes]), at, settled if is_train else math.inf, step)
+        x, flashes = both[:, 0], both[:, 1:]
+        gain, rest = dense(self._gain(light, settled)), dense(alone.stretches[-1].silent if is_train else alone.rest.silent)
+        row = self.light.trace @ gain
+        backward = Flow(rest.T, None, None, step)  # rows carried back to many delays at once
+        for (time, weight), flash in zip(waiting, flashes.T, strict=True):
+            late = (time + delays >= settled) & (time + delays <= self.end_ns)
+            found[late] += weight * backward.along(flash[None], row, time + delays[late] - settled)[0]
+        if is_train:
+            return found + self._delays_in(rest, gain, row[None], x, self.end_ns - settled, delays)
+        keep = np.flatnonzero(seen_by(rest, (gain != 0.0).any(axis=0)))
+        if keep.size:
+            before = to_infinity(rest[np.ix_(keep, keep)].T, x[keep][None])[0]  # the integral of x from now on
+            found += backward.along((gain[:, keep] @ before)[None], row, delays)[0]
+        return found
+
+    def _delays_in(self, rest: np.ndarray, gain: np.ndarray, row: np.ndarray, x: np.ndarray, length: float, delays: np.ndarray) -> np.ndarray:
+        """(n,) the same of first photons in a stretch at the end of a period, length in ns: both photons come before it is over."""
+        d = x.size
+        inside = np.flatnonzero(delays < length)
+        clock = Flow(np.block([[rest, np.zeros((d, d))], [np.eye(d), np.zeros((d, d))]]), None, None, self.light.stretch)
+        before = clock.along(np.eye(d, 2 * d, d), np.append(x, np.zeros(d)), length - delays[inside])  # integrals of x up to a delay before the end
+        flow, found = Flow(rest, None, None, self.light.stretch), np.zeros(delays.size)
+        for k, so_far in zip(inside, before.T, strict=True):
+            found[k] = flow.along(row, gain @ so_far, delays[k : k + 1])[0, 0]
         return found
 
     def joint(self, first: Light, second: Light, times: np.ndarray) -> np.ndarray:

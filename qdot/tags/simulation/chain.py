@@ -259,10 +259,11 @@ class _Walk:
                     state = min(bisect.bisect_right(self.start, chance), self.n - 1)
                     is_over = period > last
                 else:
-                    skipped = math.floor(target / full) if full > 0.0 else math.inf
-                    is_over = skipped > last - period
+                    ratio = target / full if full > 0.0 else math.inf
+                    is_over = ratio > last - period + 1.0
                     if not is_over:
-                        period, target = period + int(skipped), max(target - skipped * full, 0.0)
+                        skipped = int(ratio)
+                        period, target = period + skipped, max(target - skipped * full, 0.0)
                 if self.resets or is_over:
                     if is_over:
                         break

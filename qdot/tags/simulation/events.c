@@ -16,6 +16,13 @@ whole events_version(void) { return 2; }
 
 static double within(double x, double high) { return x < 0.0 ? 0.0 : x > high ? high : x; }
 
+/* the largest whole number that is not above x */
+static whole down(double x)
+{
+    const whole t = (whole)x;
+    return t - ((double)t > x);
+}
+
 static double horner(int degree, const double *c, double u)
 {
     double sum = 0.0;
@@ -110,7 +117,7 @@ whole chain_walk(const Chain *c, whole draws, const double *exponential, const d
     const whole width = 1 + c->terms;
     for (whole i = 0; i < draws && !at[3]; i++) {
         const double *level = c->level + state * (c->segments + 1), full = level[c->segments];
-        double target = level[s] + climbed(c, s, state, u) + exponential[i];
+        double target = level[s] + climbed(c, s, state, u) + exponential[i], ratio = full > 0.0 ? target / full : INFINITY;
         if (target >= full) {
             if (c->resets) {
                 period++, s = 0, u = 0.0;
@@ -118,21 +125,22 @@ whole chain_walk(const Chain *c, whole draws, const double *exponential, const d
                 at[3] = period > last;
                 continue;
             }
-            const double skipped = full > 0.0 ? floor(target / full) : INFINITY;
-            if (skipped > (double)(last - period)) {
+            if (!(ratio <= (double)(last - period) + 1.0)) { /* beyond the end, or never */
                 at[3] = 1;
                 continue;
             }
-            period += (whole)skipped;
-            target -= skipped * full;
+            const whole skipped = (whole)ratio;
+            period += skipped;
+            target -= (double)skipped * full;
+            ratio -= (double)skipped;
             if (target < 0.0) target = 0.0;
         }
-        const whole mark = (whole)(target / full * (double)c->guides); /* the last segment with level[s] <= target */
+        const whole mark = (whole)(ratio * (double)c->guides); /* the last segment with level[s] <= target */
         s = c->guide[state * c->guides + (mark < c->guides ? mark : c->guides - 1)];
         while (s + 1 < c->segments && level[s + 1] <= target) s++;
         while (s > 0 && !(level[s + 1] > level[s])) s--; /* at a rounded end of the period: the last segment in which anything happens */
         u = inverse(c, s, state, target - level[s], e);
-        const whole now = period * c->period_ps + (whole)floor(c->begin_ps[s] + u * c->length_ps[s] + (double)period * c->period_fraction_ps);
+        const whole now = period * c->period_ps + down(c->begin_ps[s] + u * c->length_ps[s] + (double)period * c->period_fraction_ps);
         if (now >= end_ps) {
             at[3] = 1;
             continue;
@@ -421,7 +429,7 @@ whole trajectory_follow(const Trajectory *c, whole draws, const double *uniform,
             memcpy(d->psi, c->start + chosen * 2 * n, (size_t)(2 * n) * sizeof(double));
             continue;
         }
-        const whole now = period * c->period_ps + (whole)floor(c->begin_ps[s] + ((double)leaf + v) * c->length_ps[s] + (double)period * c->period_fraction_ps);
+        const whole now = period * c->period_ps + down(c->begin_ps[s] + ((double)leaf + v) * c->length_ps[s] + (double)period * c->period_fraction_ps);
         if (now >= end_ps) {
             at[3] = 1;
             continue;

@@ -88,6 +88,7 @@ def simulate_tags(
     elif experiment.is_pulsed and experiment.period_ns is None:
         raise bad("simulate_tags repeat_ns", "be given for a single pulse", "none", "say after how many ns it comes again, or give the drive a period_ns")
     period_ns = experiment.period_ns if repeat_ns is None else repeat_ns
+    _check_channels(channels or {})
     blinking = experiment.blinking if blinking is None else blinking
     given = experiment.detectors if detectors is None else [detectors] if isinstance(detectors, Detector) else list(detectors)
     numbers, chain = _detectors(experiment, channels or {}, given) if given else _ideal(channels or {})
@@ -128,15 +129,23 @@ def _check_repeat(experiment: Experiment, repeat_ns: float) -> None:
         raise bad("simulate_tags repeat_ns", f"be at least {over:g} ns, when the last pulse is over", repeat_ns, "wait longer, or shorten the pulse")
 
 
+def _check_channels(channels: Mapping[str | int, Label]) -> None:
+    example = 'for example {"A": "XX", 1: ["XX", "X"]}'
+    if not isinstance(channels, Mapping):
+        raise bad("simulate_tags channels", "be {name or number: label}", type(channels).__name__, example)
+    for key, label in channels.items():
+        if isinstance(key, bool) or not isinstance(key, str | int | np.integer):
+            raise bad("simulate_tags channels", "be {name or number: label}", f"a key {key!r}", example)
+        if not isinstance(key, str) and not CHANNELS[0] <= key <= CHANNELS[1]:
+            raise bad("simulate_tags channels", f"have numbers between {CHANNELS[0]} and {CHANNELS[1]}", key)
+        if not isinstance(label, str) and not (isinstance(label, Sequence) and label and all(isinstance(one, str) for one in label)):
+            raise bad(f"simulate_tags channels[{key!r}]", "be the label of the light that it sees, or several", repr(label), example)
+
+
 def _ideal(channels: Mapping[str | int, Label]) -> tuple[list[int], list[Detector]]:
     """(numbers, detectors) of ideal channels, named ones numbered from 0."""
     if not channels:
         raise bad("simulate_tags channels", "name at least one channel", "none", 'for example {0: "XX", 1: "X"}')
-    for key in channels:
-        if isinstance(key, bool) or not isinstance(key, str | int | np.integer):
-            raise bad("simulate_tags channels", "be {name or number: label}", f"a key {key!r}")
-        if not isinstance(key, str) and not CHANNELS[0] <= key <= CHANNELS[1]:
-            raise bad("simulate_tags channels", f"have numbers between {CHANNELS[0]} and {CHANNELS[1]}", key)
     taken = {int(k) for k in channels if not isinstance(k, str)}
     free = (i for i in range(CHANNELS[1]) if i not in taken)
     numbers = [next(free) if isinstance(k, str) else int(k) for k in channels]
