@@ -14,7 +14,7 @@ from qdot import Experiment, InputError
 from qdot.data import Histogram, Series
 from qdot.drive import CW, Gaussian
 from qdot.emitters import BrightCascade, DarkLoadedCascade, TwoLevel
-from qdot.fitting import Observation, Response
+from qdot.fitting import JointPrior, Observation, Response
 from qdot.fitting.answers import Ask, Setting, slopes, values
 from qdot.fitting.likelihoods import binomial_deviances, expected_chi2, residual_slopes, residuals
 from qdot.fitting.request import Request
@@ -118,6 +118,7 @@ def _cases() -> dict[str, Request]:
     h = Histogram(left, 0.3, np.full(16, 30.0), "h")
     own = {"a.zero_delay_ns": 0.13, "a.counts_per_bin": 35.0, "histogram.background_per_bin": 3.0, "histogram.fwhm_ns": 0.2}
     rates = {RATES[0]: 3e-2, RATES[1]: 2e-3, RATES[2]: 0.12}
+    shared = JointPrior(("calibration.flux", "calibration.power"), np.array([1.0, 1.1]), np.array([[0.01, 0.006], [0.006, 0.02]]))
     cw = request(
         DARK,
         [
@@ -130,7 +131,7 @@ def _cases() -> dict[str, Request]:
         ],
         {**rates, **own, "b.zero_delay_ns": -0.1, "b.counts_per_bin": 30.0, "calibration.flux": 1.1, "calibration.power": 0.9, "calibration.exposure": 3e3},
         tie={"source.lifetime_XX_ns": "0.6 * source.lifetime_X_ns", "source.relaxation_ns": "0.02 + 0.1 * source.lifetime_X_ns"},
-        priors={"calibration.flux": (1.0, 0.05), "source.lifetime_XX_ns": (0.07, 0.01, 0.02)},
+        priors=[{"source.lifetime_XX_ns": (0.07, 0.01, 0.02)}, shared],
     )
     pulsed = Experiment(BrightCascade(pump_per_ns_per_uW=0.4), drive=Gaussian(power_uW=1.0, fwhm_ns=0.05, period_ns=3.0), collection={"pair": 0.6})
     decay = Histogram(np.arange(12) * 0.5, 0.5, np.full(12, 30.0), "h", "time_ns")
@@ -236,3 +237,22 @@ def test_what_cannot_be_fitted_is_refused(data: Any, vary: dict[str, Any], more:
     with pytest.raises(InputError) as error:
         qdot.fit(DARK, data, vary, label="pair", **more)
     assert said in str(error.value)
+
+
+def test_fields_of_detectors_are_parameters() -> None:
+    """A histogram of two jittering detectors and a count rate: jitter and dark counts that made them, without noise."""
+    two = [qdot.detection.Detector("A", share=0.5, dark_per_s=2e6, jitter_fwhm_ns=0.3), qdot.detection.Detector("B", share=0.5, jitter_fwhm_ns=0.3)]
+    truth = Experiment(TwoLevel(lifetime_ns=0.5, pump_per_ns_per_uW=0.02), drive=CW(power_uW=1.0), detectors=two)
+    left = np.arange(-12, 12) * 0.2
+    mean = np.asarray(truth.recorded_g2(left + 0.1, "A", "B", bin_ns=0.2).g2)
+    h = Histogram(left, 0.2, np.round(1e6 * mean), "computed")
+    powers = np.array([0.5, 2.0])
+    rates = np.array([truth.replace({"drive.power_uW": p}).count_rates()["A"].registered_per_s for p in powers])
+    s = Series(powers, 1e-9 * rates, 1e-12 * rates, 1e-12 * rates, "power_uW", "count_rate_per_ns", "computed")
+    data = [Observation(data=h, detectors=("A", "B")), Observation(data=s, detectors=("A",))]
+    vary = {"detectors.jitter_fwhm_ns": (0.2, 0.01, 2.0), "detectors.A.dark_per_s": 1e6, "histogram.counts_per_bin": 9e5}
+    result = qdot.fit(truth, data, vary, tie={"histogram.zero_delay_ns": "0"}, intervals=False)
+    assert result.parameters["detectors.jitter_fwhm_ns"].value == pytest.approx(0.3, rel=2e-2)
+    assert result.parameters["detectors.A.dark_per_s"].value == pytest.approx(2e6, rel=1e-2)
+    assert result.experiment is not None
+    assert result.experiment.detectors[1].jitter_fwhm_ns == result.experiment.detectors[0].jitter_fwhm_ns

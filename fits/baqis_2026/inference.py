@@ -30,7 +30,7 @@ ALIKE = 0.925
 """Lifetime of XX over that of X: that of the shown set, held."""
 WEAK = 2.0
 """Width of each prior over the length of its range."""
-STEPS = 21
+STEPS = 13
 RISE = 1.0
 """A parameter is bounded on a side where the profile rises by this before the range ends."""
 

@@ -26,6 +26,10 @@ Label = str | Sequence[str]
 POWER = "drive.power_uW"
 AT_ONCE = ("flux_per_ns", "g2_zero", "g2", "g2_integral", "pair_flux_fraction")
 """Quantities that the stack gives."""
+DIFFERENCED = ("integral", "curve", "emission_profile", "flux", "count_rate")
+"""Quantities without exact derivatives."""
+SEEN = ("detectors.", "blinking.")
+"""What light does not depend on before it is detected."""
 STEP = 2e-4
 """Step of central differences where nothing exact is known, relative to the parameter."""
 THROUGH_PULSE = 6
@@ -110,6 +114,8 @@ def _value(e: Experiment, ask: Ask) -> np.ndarray:
         return integral(lambda tau: np.asarray(ask.curve(e, tau)), np.asarray(ask.x))  # type: ignore[misc]
     if ask.kind in ("emission_profile", "flux"):
         return _profile(e, ask)
+    if ask.kind == "count_rate":
+        return np.atleast_1d(1e-9 * e.count_rates()[str(ask.second)].registered_per_s)
     if ask.kind == "pair_flux_fraction":
         return np.atleast_1d(float(e.pair_flux_fraction()))
     if ask.kind == "flux_per_ns":
@@ -165,19 +171,23 @@ def integral(curve: Callable[[np.ndarray], np.ndarray], at: np.ndarray, marks: n
 def _slopes(experiment: Experiment, ask: Ask, names: Sequence[str], known: dict[Hashable, Sensitivities]) -> np.ndarray:
     replaced = {n for n, _ in ask.setting.changes}
     own = [k for k, n in enumerate(names) if n not in replaced and not (ask.setting.drive is not None and n.startswith("drive.") and n != POWER)]
+    if ask.kind not in DIFFERENCED:
+        own = [k for k in own if not names[k].startswith(SEEN)]
     asked = [names[k] for k in own]
     here = ask.setting.of(experiment)
     n = 1 if ask.x is None or ask.kind.startswith("figures.") else np.size(ask.x)
     found = np.zeros((len(names), n))
     if not asked:
         return found
-    try:
-        key = (ask.setting, tuple(asked))
-        if key not in known:
-            known[key] = sensitivities(here, asked)
-        exact = _exact(known[key], ask)
-    except InputError:
-        exact = None
+    exact = None
+    if ask.kind not in DIFFERENCED:
+        try:
+            key = (ask.setting, tuple(asked))
+            if key not in known:
+                known[key] = sensitivities(here, asked)
+            exact = _exact(known[key], ask)
+        except InputError:
+            pass  # a parameter without a derivative
     found[own] = _differences(here, ask, asked) if exact is None else exact
     return found
 
@@ -232,6 +242,11 @@ def _present(e: Experiment, name: str) -> float:
     head, _, tail = name.partition(".")
     if head == "collection":
         return float(e.collection.get(tail, 1.0))
+    if head == "detectors":
+        who, _, field = tail.rpartition(".")
+        return float(next(getattr(d, field) for d in e.detectors if who in ("", d.name)))
+    if head == "blinking":
+        return float(getattr(e.blinking, tail))
     return float(getattr(e.source if head == "source" else e.drives[0], tail))
 
 
@@ -287,6 +302,8 @@ class _Stack:
         """None where nothing can be stacked."""
         drives = experiment.drives
         if len(drives) != 1 or not isinstance(drives[0], CW) or experiment.picture == "lindblad":
+            return None
+        if experiment.analysis or experiment.filters:
             return None
         if getattr(experiment.source, "finer", lambda: None)() is not None or any(isinstance(v, Mapping) for v in experiment.collection.values()):
             return None
@@ -404,7 +421,7 @@ def _moved(experiment: Experiment, name: str) -> tuple[np.ndarray, np.ndarray, d
             return None if near is None or near.static.shape != zero.shape else near.entries()
 
         found = derivative(neighbour, _present(experiment, name), lambda _: False)
-    elif not name.startswith(("collection.", POWER)):
+    elif not name.startswith(("collection.", POWER, *SEEN)):
         raise NoDerivative
     channels = {k[0] for k in found if isinstance(k, tuple)}
     light = {c: (dense(found.get((c, 0), zero)), dense(found.get((c, 1), zero))) for c in channels}

@@ -53,7 +53,7 @@ SHAPES = {"cw": drives.CW, "square": drives.Square, "gaussian": drives.Gaussian,
 """Drives by the name of their shape."""
 KEYS = ("emitter", "label", "source", "drive", "collection", "vary", "tie", "prior", "joint_prior", "derive", "scan", "data")
 OF_FILE = ("file", "kind", "value", "x", "error", "between", "skip_bad", "skip_glitches")
-OF_DATA = (*OF_FILE, "label", "second", "at", "quantity", "response", "scale", "power_scale", "name")
+OF_DATA = (*OF_FILE, "label", "second", "at", "quantity", "response", "scale", "power_scale", "detectors", "name")
 
 
 def read_fit(path: str | Path) -> Request:
@@ -121,6 +121,7 @@ def _observation(path: Path, i: int, entry: Mapping[str, Any]) -> Observation:
     measured = _read(who, path.parent / str(entry["file"]), entry)
     response = _made(f"{who}.response", Response, entry["response"]) if "response" in entry else None
     named = {k: entry[k] for k in ("label", "second", "at", "quantity", "scale", "power_scale", "name") if k in entry}
+    named["detectors"] = tuple(entry.get("detectors", ()))
     return Observation(data=measured, response=response, **named)
 
 
@@ -147,6 +148,8 @@ def written(request: Request, files: Sequence[str]) -> str | None:
     if not isinstance(e, Experiment) or request.predict is not None or any(o.curve is not None or o.integral is not None for o in request.observations):
         return None
     shape = next((k for k, kind in SHAPES.items() if len(e.drives) == 1 and type(e.drives[0]) is kind), None)
+    if e.detectors or e.blinking is not None or e.analysis or e.filters:
+        return None
     if type(e.source) not in emitters.ALL or shape is None or any(callable(v) for v in request.derive.values()) or any(o.drive for o in request.observations):
         return None
     parts = [f"emitter = {_text(type(e.source).__name__)}"]

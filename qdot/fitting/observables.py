@@ -39,6 +39,7 @@ class Observation:
     response: of the instrument. scale: a number, or the name of a parameter, that multiplies what is predicted ("calibration.flux");
     power_scale: the name of a parameter that multiplies the power ("calibration.power"). curve: a function (experiment, tau_ns) -> values for a
     histogram of something else; integral: that over tau, where it is known better than by three points in each bin.
+    detectors: names of the two that made a histogram (or of the one whose count rate a series is), with all that they do to the light.
     name: head of the names of its own parameters.
     """
 
@@ -53,6 +54,7 @@ class Observation:
     power_scale: str | None = None
     curve: Curve | None = None
     integral: Curve | None = None
+    detectors: tuple[str, ...] = ()
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -139,6 +141,10 @@ class Predictor:
         quantity = self._quantity()
         if quantity == "g2_zero":
             return Ask(setting, "g2_zero", light, self.observation.second)
+        if quantity == "count_rate":
+            if len(self.observation.detectors) != 1:
+                raise bad(f"{s.source} column {s.name!r}", "come with the detector that counted", "none", 'give Observation(detectors=("A",))')
+            return Ask(setting, "count_rate", light, self.observation.detectors[0])
         if quantity in SIMPLE:
             return Ask(setting, "flux_per_ns" if quantity == "flux" else quantity, light)
         if quantity == "counts":
@@ -163,6 +169,9 @@ class Predictor:
             must = f"hold {' and '.join(f'{o.name or HISTOGRAM}.{k}' for k in OF_HISTOGRAM[:2])} for a histogram"
             raise bad("vary", must, f"nothing of {' and '.join(missing)}", "add them with start values (or tie them to numbers), or give predict=")
         setting, grid = self._setting(None, given), self._grid(given).delays
+        if len(o.detectors) == 2:
+            a, b = o.detectors
+            return Ask(setting, "integral", light, o.second, grid, lambda e, tau: e.recorded_g2(tau, a, b).g2)
         if o.integral is not None:
             return Ask(setting, "curve", light, o.second, grid, o.integral)
         if o.curve is not None:
@@ -221,7 +230,7 @@ class Predictor:
             return None
         one = self.asks(e, given)[0]
         kind = {"g2_integral": "g2", "integral": "curve", "curve": "curve", "emission_profile": "flux"}[one.kind]
-        return replace(one, kind=kind, curve=o.curve)
+        return replace(one, kind=kind, curve=one.curve if o.curve is None else o.curve)
 
     def slopes(
         self,

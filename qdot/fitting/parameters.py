@@ -19,7 +19,7 @@ from qdot.experiment import Experiment
 from qdot.fitting.expressions import Value, evaluate
 
 Vary = Mapping[str, float | tuple[float | None, ...]]
-OF_EXPERIMENT = ("source", "drive", "collection")
+OF_EXPERIMENT = ("source", "drive", "collection", "detectors", "blinking")
 """Heads of names that belong to the experiment; all others belong to the measurement."""
 CLOSE_TO_OPEN = 1e-9
 """An excluded bound of 0 becomes this fraction of the start value, so that the search moves in logarithms."""
@@ -197,6 +197,10 @@ def _declared(experiment: Experiment, name: str, heads: Sequence[str], start: fl
         return (0.0 if tail.endswith(("per_bin", "fwhm_ns")) or head == "calibration" else -math.inf), math.inf, f"{tail.replace('_', ' ')} of {head}"
     if head == "collection":
         return 0.0, 1.0, f"probability that a photon of {tail} is collected"
+    if head == "detectors":
+        probability = tail.rpartition(".")[2] in ("share", "efficiency", "afterpulse_probability")
+        low = -math.inf if tail.endswith("delay_ns") else 0.0
+        return low, 1.0 if probability else math.inf, f"{tail.rpartition('.')[2].replace('_', ' ')} of {tail.rpartition('.')[0] or 'all detectors'}"
     if head == "source" and dataclasses.is_dataclass(experiment.source):
         field = next((f for f in dataclasses.fields(experiment.source) if f.name == tail), None)
         if field is not None and "low" in field.metadata:

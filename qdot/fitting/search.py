@@ -42,7 +42,7 @@ FINE = 1e-3
 """Largest step of central differences, relative to the parameter."""
 ALMOST = 1e-12
 """A step that is foretold to lower chi2 by less than this fraction is left to the last, plain steps."""
-FAR = 2000
+FAR = 300
 """Most steps of a search that starts far away."""
 
 
