@@ -143,7 +143,8 @@ def test_the_mollow_triplet_has_its_positions_widths_and_heights() -> None:
     spectrum = lambda w: driven(rabi).spectrum(np.atleast_1d(w) * HBAR, "X").value  # noqa: E731
     for centre, width in ((-rabi, 1.5), (0.0, 1.0), (rabi, 1.5)):
         below, top, above, half_below, half_above = spectrum([centre - 0.01, centre, centre + 0.01, centre - width / 2, centre + width / 2])
-        assert top > below and top > above
+        assert top > below
+        assert top > above
         assert (half_below + half_above) / 2 / top == pytest.approx(0.5, rel=1e-4)
     low, middle, high = spectrum([-rabi, 0.0, rabi])
     np.testing.assert_allclose([middle / low, middle / high], 3.0, rtol=1e-4)
