@@ -338,3 +338,11 @@ def test_odd_data_are_noted_on_the_command_line(tmp_path: Path, capsys: pytest.C
     out, error = capsys.readouterr()
     assert "twice.csv line 12: power_uW = 30 is in line 11 already" in error
     assert json.loads(out)["converged"]
+
+
+def test_a_point_that_no_parameter_can_reach_is_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """g2(0) far below what the dot can give drives the spin flip to where rates cannot be told apart: an answer or one message, and a warning of the file."""
+    path = tmp_path / "one.csv"
+    path.write_text("power_uW,g2_zero,g2_zero_error\n1,0.2,0.01\n")
+    assert cli.main(["fit", str(path), "--emitter", "DarkLoadedCascade", "--vary", "spin_flip_per_ns=1e-4", "--label", "pair", "--json"]) in (0, 1, 2)
+    assert "one.csv line 2: one point only" in capsys.readouterr().err

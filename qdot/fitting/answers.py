@@ -87,8 +87,11 @@ def slopes(experiment: Experiment, asks: Sequence[Ask], names: Sequence[str]) ->
     found: list[np.ndarray | None] = [None] * len(asks)
     stack = _Stack.of(experiment, asks, names)
     if stack is not None:
-        for i, answer in stack.slopes().items():
-            found[i] = answer
+        try:
+            answers = stack.slopes()
+            found = [answers.get(i) for i in range(len(asks))]
+        except np.linalg.LinAlgError:
+            pass  # rates too far apart for double precision: one by one, in extended precision
     known: dict[Hashable, Sensitivities] = {}
     for i, ask in enumerate(asks):
         if found[i] is None:

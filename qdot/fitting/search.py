@@ -108,8 +108,10 @@ class Problem:
         if self.exact is not None and not np.any(r == NO_ANSWER):
             values = self.outer(x)
             try:
-                return self.exact(values) * np.where(self.logarithmic, values, 1.0)
-            except InputError:
+                exact = self.exact(values) * np.where(self.logarithmic, values, 1.0)
+                if np.all(np.isfinite(exact)):
+                    return exact
+            except (InputError, np.linalg.LinAlgError):
                 pass  # a parameter that has no derivative here, or none at all
         columns = []
         for k in range(x.size):
