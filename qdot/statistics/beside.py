@@ -80,7 +80,7 @@ def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, 
     return found
 
 
-def points_in(timeline: Timeline, end: float, count: int, ahead: Sequence[float] = ()) -> tuple[np.ndarray, np.ndarray]:
+def points_in(timeline: Timeline, end: float, count: int, ahead: Sequence[float] | np.ndarray = ()) -> tuple[np.ndarray, np.ndarray]:
     """(times, weights) of Gauss-Legendre points from the start to `end`, `count` on each panel.
 
     Panels end where the formula of the generator changes, now or one of the delays `ahead` later; they are at most RADIANS over the largest rate on
