@@ -96,7 +96,8 @@ class Filter:
     """A spectral filter, two equal mirrors, in the light of one line: Lorentzian transmission of full width fwhm_ueV, 1 at its centre.
 
     What passes is the line `name`; what is reflected is lost. centre_ueV: above the frame. share: part of the line's light that goes this way, the
-    rest staying in the line. polarisation: of the light that is filtered. fock: number states 0 .. fock-1 of the light inside.
+    rest staying in the line. polarisation: of the light that is filtered; one name may stand for H and for V. fock: number states 0 .. fock-1 of the
+    light inside.
     The filter is driven by the source and never acts back on it (a cascaded system).
     Source: Carmichael, Phys. Rev. Lett. 70, 2273 (1993); Gardiner, ibid. 2269.
     """
@@ -375,13 +376,15 @@ def check(model: Model) -> None:
 def _check_filters(model: Model) -> None:
     """Raise InputError for a filter that nothing can pass, or that is asked for more light than there is."""
     emitted = {e.photon for e in (*model.jumps, *model.cavities) if e.photon is not None}
-    names = [m.name for m in model.modes]
+    taken = emitted | {c.name for c in model.cavities}
     for i, f in enumerate(model.filters):
         here = f"filters[{i}]"
         if f.line not in emitted:
             raise unknown(f"{here}.line (a line that the source emits)", f.line, sorted(emitted))
-        if f.name in emitted or names.count(f.name) > 1:
-            raise bad(f"{here}.name", "be a new name: light that has passed is a line of its own", repr(f.name), "rename the filter")
+        others = {g.polarisation for j, g in enumerate(model.filters) if g.name == f.name and j != i}
+        if f.name in taken or "" in others or (others and f.polarisation in ("", *others)):
+            must = "be a new name, or that of the same filter in the other polarisation: light that has passed is a line of its own"
+            raise bad(f"{here}.name", must, repr(f.name), "rename the filter")
         number(f"{here}.fwhm_ueV", f.fwhm_ueV, low=0.0, open_low=True, unit="ueV")
         number(f"{here}.centre_ueV", f.centre_ueV, unit="ueV")
         number(f"{here}.share", f.share, low=0.0, high=1.0, open_low=True)
