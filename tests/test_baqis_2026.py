@@ -492,12 +492,12 @@ def test_times_of_one_and_separate_modes_are_those_of_the_catalogue(baqis: Modul
     assert single.mean_ns / unit == pytest.approx(1 + 2 / kappa, rel=1e-9)
 
 
-@pytest.mark.parametrize("kappa", [40.0, 10.0, 1.0])
+@pytest.mark.parametrize("kappa", [40.0, 1.0])
 @pytest.mark.parametrize("kind", PAIRS)
 def test_the_recorded_delay_is_the_density_behind_two_jitters(baqis: ModuleType, kappa: float, kind: str) -> None:
     unit = baqis.acting_back.LIFETIME_NS
     light, ladder = baqis.acting_back.timing(kind, baqis.acting_back.pillar_of(kappa)), ref.Ladder(kappa, kind == "one mode")
-    delays = np.array([0.0, 0.01, 0.05, 0.2])
+    delays = np.array([0.0, 0.03, 0.2])
     np.testing.assert_allclose(unit * light.density(delays), ref.delay_density(ladder, delays / unit), rtol=1e-9)
     for fwhm in (0.02, 0.05):
         np.testing.assert_allclose(unit * light.recorded(delays, fwhm), ref.seen_through_jitter(ladder, delays / unit, fwhm / unit), rtol=1e-8)

@@ -74,7 +74,7 @@ def same_output(printed: str, shown: str) -> None:
 def test_every_python_snippet_runs_and_prints_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     snippets = [b for b in BLOCKS if b.language == "python"]
-    assert len(snippets) == 7
+    assert len(snippets) == 8
     names: dict[str, object] = {}
     for block in snippets:
         printed = io.StringIO()

@@ -15,7 +15,7 @@ from qdot.drive import CW
 from qdot.errors import bad, number
 from qdot.evolve import NotUnique, TooManySteps
 from qdot.evolve.tail import Endless
-from qdot.experiment.counted import EPS, OTHER_STEPS, Label, delays_of, name_of, times_of, two_of
+from qdot.experiment.setup import EPS, OTHER_STEPS, Label, delays_of, name_of, times_of, two_of
 from qdot.experiment.timed import POINTS, Timed
 from qdot.generator import stokes_jumps
 from qdot.repeats import Repeats

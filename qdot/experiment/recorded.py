@@ -12,7 +12,8 @@ from qdot import detection
 from qdot.detection import ClickPatterns, CoincidenceHistogram, CountRate, Detector, PeakAreas
 from qdot.errors import bad, number, unknown
 from qdot.experiment.coherent import Coherent
-from qdot.experiment.counted import count_of, delays_of, lit_by, name_of
+from qdot.experiment.counted import lit_by
+from qdot.experiment.setup import count_of, delays_of, name_of
 from qdot.model import Channel
 from qdot.repeats import Repeats
 from qdot.statistics import Counts, SteadyLight, peak_areas

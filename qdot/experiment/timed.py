@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from qdot.errors import bad
-from qdot.experiment.counted import Counted, Label, name_of, times_of
+from qdot.experiment.counted import Counted
+from qdot.experiment.setup import Label, name_of, times_of
 from qdot.model import Channel
 from qdot.repeats import Repeats
 from qdot.results import ArrivalTimes, Curve

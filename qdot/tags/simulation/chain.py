@@ -46,7 +46,8 @@ class Chain:
     for an instant; scale (S,): what rates are multiplied by, ns or 1 for an instant; envelope, integral (S, T, width): polynomials in the fraction u
     of a segment, and those of their integrals over u; level (n, S + 1): hazard of each state at the start of each segment;
     guide (n, 2 S): a segment from which on to look for a fraction of the period's hazard; leave (G, n, 1 + T):
-    total rate out of a state, constant and by envelope; first (G n + 1), to, seen (M,), rate (M, 1 + T): the moves;
+    total rate out of a state, constant and by envelope;
+    once (n,), stay (G, n): one over the hazard of a period and over the constant rate; first (G n + 1), to, seen (M,), rate (M, 1 + T): the moves;
     start (n,): cumulated probabilities of the start of a shot; resets: every period is a shot of its own.
     """
 
@@ -60,6 +61,8 @@ class Chain:
     level: np.ndarray
     guide: np.ndarray
     leave: np.ndarray
+    once: np.ndarray
+    stay: np.ndarray
     first: np.ndarray
     to: np.ndarray
     seen: np.ndarray
@@ -105,6 +108,8 @@ def chain_of(timeline: Timeline, sent: Mapping[Channel, np.ndarray], period_ns: 
         level=np.ascontiguousarray(level),
         guide=_guide(level),
         leave=leave,
+        once=_inverse_of(level[:, -1]),
+        stay=_inverse_of(leave[..., 0]),
         first=first.astype(np.int32),
         to=to.astype(np.int32),
         seen=seen.astype(np.int32),
@@ -178,6 +183,11 @@ def part(polynomials: np.ndarray, k: int, count: int) -> np.ndarray:
     return shifted(polynomials, k / count) * float(count) ** -np.arange(polynomials.shape[-1])
 
 
+def _inverse_of(x: np.ndarray) -> np.ndarray:
+    """1 / x, infinite for 0."""
+    return np.divide(1.0, x, out=np.full(x.shape, np.inf), where=x > 0.0)
+
+
 def _guide(level: np.ndarray) -> np.ndarray:
     """(n, 2 S) last segment that begins at or before each of as many equal fractions of the hazard of a period, less one for round-off."""
     count = 2 * (level.shape[1] - 1)
@@ -238,7 +248,7 @@ class _Walk:
         self.group, self.degree, self.scale = chain.group.tolist(), chain.degree.tolist(), chain.scale.tolist()
         self.begin, self.length = chain.begin_ps.tolist(), chain.length_ps.tolist()
         self.envelope, self.integral = chain.envelope.tolist(), chain.integral.tolist()
-        self.level, self.leave = chain.level.tolist(), chain.leave.tolist()
+        self.level, self.leave, self.once, self.stay = chain.level.tolist(), chain.leave.tolist(), chain.once.tolist(), chain.stay.tolist()
         self.first, self.to, self.seen, self.rate = chain.first.tolist(), chain.to.tolist(), chain.seen.tolist(), chain.rate.tolist()
         self.start, self.resets = chain.start.tolist(), chain.resets
         self.period_ps, self.period_fraction_ps = chain.period_ps, chain.period_fraction_ps
@@ -259,8 +269,8 @@ class _Walk:
                     state = min(bisect.bisect_right(self.start, chance), self.n - 1)
                     is_over = period > last
                 else:
-                    ratio = target / full if full > 0.0 else math.inf
-                    is_over = ratio > last - period + 1.0
+                    ratio = target * self.once[state]
+                    is_over = not ratio <= last - period + 1.0
                     if not is_over:
                         skipped = int(ratio)
                         period, target = period + skipped, max(target - skipped * full, 0.0)
@@ -316,7 +326,8 @@ class _Walk:
         """Where in a segment the hazard reaches `rest`: Newton's steps, halved where they leave the bracket."""
         leave = self.leave[self.group[s]][state]
         if self.degree[s] < 0:
-            return min(rest / (leave[0] * self.scale[s]), 1.0)
+            u = rest * self.stay[self.group[s]][state] / self.scale[s]
+            return u if u < 1.0 else 1.0
         low, high, u = 0.0, 1.0, rest / (self.level[state][s + 1] - self.level[state][s])
         for _ in range(STEPS):
             if not low < u < high:
@@ -347,7 +358,7 @@ class _Tables(ctypes.Structure):
         *((name, ctypes.c_longlong) for name in ("states", "segments", "terms", "width")),
         *((name, ctypes.c_void_p) for name in ("group", "degree", "begin_ps", "length_ps", "scale", "envelope", "integral", "level")),
         ("guides", ctypes.c_longlong),
-        *((name, ctypes.c_void_p) for name in ("guide", "leave", "first", "to", "seen", "rate", "start")),
+        *((name, ctypes.c_void_p) for name in ("guide", "leave", "once", "stay", "first", "to", "seen", "rate", "start")),
         *((name, ctypes.c_longlong) for name in ("resets", "period_ps")),
         ("period_fraction_ps", ctypes.c_double),
     )

@@ -12,7 +12,7 @@ typedef long long whole;
 static const double CLOSE = 1e-9; /* as a fraction of a segment or leaf */
 
 /* Raised with every change of the arguments, so that a library left over from another version is not called. */
-whole events_version(void) { return 2; }
+whole events_version(void) { return 3; }
 
 static double within(double x, double high) { return x < 0.0 ? 0.0 : x > high ? high : x; }
 
@@ -41,6 +41,7 @@ typedef struct {
     whole guides;
     const int *guide;                  /* (states, guides) a segment not behind the one where the hazard is that fraction of the period's */
     const double *leave;               /* (groups, states, 1 + terms) total rate out of a state */
+    const double *once, *stay;         /* (states) one over the hazard of a period; (groups, states) one over the constant rate out of a state */
     const int *first;                  /* (groups * states + 1) where the moves out of a state begin */
     const int *to, *seen;              /* of each move: next state, and detector or -1 */
     const double *rate;                /* (moves, 1 + terms) */
@@ -83,7 +84,7 @@ static double inverse(const Chain *c, whole s, whole state, double rest, double 
 {
     const double *leave = c->leave + (c->group[s] * c->states + state) * (1 + c->terms);
     if (c->degree[s] < 0) {
-        const double u = rest / (leave[0] * c->scale[s]);
+        const double u = rest * c->stay[c->group[s] * c->states + state] / c->scale[s];
         return u < 1.0 ? u : 1.0;
     }
     double low = 0.0, high = 1.0, u = rest / (c->level[state * (c->segments + 1) + s + 1] - c->level[state * (c->segments + 1) + s]);
@@ -117,7 +118,7 @@ whole chain_walk(const Chain *c, whole draws, const double *exponential, const d
     const whole width = 1 + c->terms;
     for (whole i = 0; i < draws && !at[3]; i++) {
         const double *level = c->level + state * (c->segments + 1), full = level[c->segments];
-        double target = level[s] + climbed(c, s, state, u) + exponential[i], ratio = full > 0.0 ? target / full : INFINITY;
+        double target = level[s] + climbed(c, s, state, u) + exponential[i], ratio = target * c->once[state];
         if (target >= full) {
             if (c->resets) {
                 period++, s = 0, u = 0.0;

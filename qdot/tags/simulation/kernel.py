@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qdot.evolve.kernel import load
 
-VERSION = 2
+VERSION = 3
 """Of the arguments that the library takes; one left over from another version is not called."""
 
 
