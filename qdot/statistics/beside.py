@@ -50,31 +50,36 @@ def stretches_between(timeline: Timeline, begin: float, end: float) -> list[tupl
     return found
 
 
-def carried(timeline: Timeline, x: np.ndarray, begin: float, end: float, stretch: float = 1.0) -> np.ndarray:
-    """(d, n) the columns of x (d, n) carried from one time of a timeline to another as in `stretches_between`, light uncounted."""
-    trace = np.zeros(x.shape[0])
+def carried(timeline: Timeline, x: np.ndarray, begin: float, end: float, stretch: float = 1.0, trace: np.ndarray | None = None) -> np.ndarray:
+    """(d, n) the columns of x (d, n) carried from one time of a timeline to another as in `stretches_between`, light uncounted.
+
+    trace: the row that the timeline keeps, if it keeps one.
+    """
+    kept = np.zeros(x.shape[0]) if trace is None else trace
     for s, low, high in stretches_between(timeline, begin, end):
-        x = through(s, (), nothing_counted(), x[..., None], trace, stretch, low, None if s.is_instant else high)[..., 0]
+        x = through(s, (), nothing_counted(), x[..., None], kept, stretch, low, None if s.is_instant else high)[..., 0]
     return x
 
 
-def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, stretch: float = 1.0) -> np.ndarray:
-    """(d, n) what x (d,) at `begin` has become at later times (n,), increasing and finite."""
+def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, stretch: float = 1.0, trace: np.ndarray | None = None) -> np.ndarray:
+    """(d, n) what x (d,) at `begin` has become at later times (n,), increasing and finite. trace: see `carried`."""
     found = np.empty((x.size, times.size))
+    kept = np.zeros(x.size) if trace is None else trace
     done, x = 0, x[:, None]
     for s, low, high in stretches_between(timeline, begin, float(times[-1])):
         until = done + int(np.searchsorted(times[done:], s.start_ns + high, side="left"))
         inside = times[done:until] - s.start_ns
         if s.pieces_ns is None and inside.size:
-            found[:, done:until] = Flow(dense(everything(s.silent, s.jumps)), None, None, stretch).along(np.eye(x.size), x[:, 0], np.maximum(inside - low, 0.0))
+            flow = Flow(dense(everything(s.silent, s.jumps)), trace, None, stretch)
+            found[:, done:until] = flow.along(np.eye(x.size), x[:, 0], np.maximum(inside - low, 0.0))
         elif inside.size:
             at, y = low, x
             for k, t in enumerate(inside):
                 if t > at:
-                    y = through(s, (), nothing_counted(), y[..., None], np.zeros(x.size), stretch, at, float(t))[..., 0]
+                    y = through(s, (), nothing_counted(), y[..., None], kept, stretch, at, float(t))[..., 0]
                     at = float(t)
                 found[:, done + k] = y[:, 0]
-        x = through(s, (), nothing_counted(), x[..., None], np.zeros(x.size), stretch, low, None if s.is_instant else high)[..., 0]
+        x = through(s, (), nothing_counted(), x[..., None], kept, stretch, low, None if s.is_instant else high)[..., 0]
         done = until
     found[:, done:] = x
     return found
