@@ -68,7 +68,7 @@ class Timed(Counted):
     def correlation_map(self, t_ns: Any, first: Label, second: Label | None = None, stage: str | None = None) -> Curve:
         """G2(t1, t2) in 1/ns^2 under pulses: a photon of `first` at t1 and one of `second` at t2, for all pairs of the times t_ns (n,), increasing.
 
-        The curve holds x = t1, x2 = t2 and value, each (n, n) with t1 along the rows' index.
+        The curve holds x = t1, x2 = t2 and value, each (n, n) with t1 along the rows' index; on the diagonal `second` comes just after `first`.
         """
         t = self._inside("t_ns", t_ns)
         if np.any(np.diff(t) <= 0.0):

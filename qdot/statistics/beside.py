@@ -52,31 +52,36 @@ def stretches_between(timeline: Timeline, begin: float, end: float) -> list[tupl
     return found
 
 
-def carried(timeline: Timeline, x: np.ndarray, begin: float, end: float, stretch: float = 1.0) -> np.ndarray:
-    """(d, n) the columns of x (d, n) carried from one time of a timeline to another as in `stretches_between`, light uncounted."""
-    trace = np.zeros(x.shape[0])
+def carried(timeline: Timeline, x: np.ndarray, begin: float, end: float, stretch: float = 1.0, trace: np.ndarray | None = None) -> np.ndarray:
+    """(d, n) the columns of x (d, n) carried from one time of a timeline to another as in `stretches_between`, light uncounted.
+
+    trace: the row that the timeline keeps, if it keeps one.
+    """
+    kept = np.zeros(x.shape[0]) if trace is None else trace
     for s, low, high in stretches_between(timeline, begin, end):
-        x = through(s, (), nothing_counted(), x[..., None], trace, stretch, low, None if s.is_instant else high)[..., 0]
+        x = through(s, (), nothing_counted(), x[..., None], kept, stretch, low, None if s.is_instant else high)[..., 0]
     return x
 
 
-def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, stretch: float = 1.0) -> np.ndarray:
-    """(d, n) what x (d,) at `begin` has become at later times (n,), increasing and finite."""
+def visited(timeline: Timeline, x: np.ndarray, begin: float, times: np.ndarray, stretch: float = 1.0, trace: np.ndarray | None = None) -> np.ndarray:
+    """(d, n) what x (d,) at `begin` has become at later times (n,), increasing and finite. trace: see `carried`."""
     found = np.empty((x.size, times.size))
+    kept = np.zeros(x.size) if trace is None else trace
     done, x = 0, x[:, None]
     for s, low, high in stretches_between(timeline, begin, float(times[-1])):
         until = done + int(np.searchsorted(times[done:], s.start_ns + high, side="left"))
         inside = times[done:until] - s.start_ns
         if s.pieces_ns is None and inside.size:
-            found[:, done:until] = Flow(dense(everything(s.silent, s.jumps)), None, None, stretch).along(np.eye(x.size), x[:, 0], np.maximum(inside - low, 0.0))
+            flow = Flow(dense(everything(s.silent, s.jumps)), trace, None, stretch)
+            found[:, done:until] = flow.along(np.eye(x.size), x[:, 0], np.maximum(inside - low, 0.0))
         elif inside.size:
             at, y = low, x
             for k, t in enumerate(inside):
                 if t > at:
-                    y = through(s, (), nothing_counted(), y[..., None], np.zeros(x.size), stretch, at, float(t))[..., 0]
+                    y = through(s, (), nothing_counted(), y[..., None], kept, stretch, at, float(t))[..., 0]
                     at = float(t)
                 found[:, done + k] = y[:, 0]
-        x = through(s, (), nothing_counted(), x[..., None], np.zeros(x.size), stretch, low, None if s.is_instant else high)[..., 0]
+        x = through(s, (), nothing_counted(), x[..., None], kept, stretch, low, None if s.is_instant else high)[..., 0]
         done = until
     found[:, done:] = x
     return found
@@ -130,25 +135,35 @@ def settled_ns(timeline: Timeline) -> float:
 
 
 def _jumps(timeline: Timeline) -> np.ndarray:
-    """Times at which the generator jumps: instants, and borders of stretches where it is not continuous."""
+    """Times at which the generator or its slope jumps: instants, borders of stretches where they are not continuous, and the end of a period."""
     found = [s.start_ns for s in timeline.stretches if s.is_instant]
     lasting = [s for s in timeline.stretches if not s.is_instant]
-    if timeline.period_ns is None and lasting:
-        lasting.append(replace(timeline.rest, start_ns=lasting[-1].end_ns))
+    if timeline.period_ns is None:
+        lasting.append(replace(timeline.rest, start_ns=lasting[-1].end_ns if lasting else 0.0))
+    else:
+        found.append(timeline.period_ns)
     for before, after in itertools.pairwise(lasting):
-        left, right = _generator_at(before, before.duration_ns), _generator_at(after, 0.0)
-        if abs(left - right).max() > CONTINUOUS * max(abs(left).max(), abs(right).max()):
-            found.append(after.start_ns)
+        scale = max(_largest(before.silent), *(float(np.abs(d.polynomials).max()) * _largest(d.matrix) for d in (*before.driven, *after.driven)), 1e-300)
+        for left, right, unit in zip(_generator_at(before, -1), _generator_at(after, 0), (1.0, _length(before, after)), strict=True):
+            if unit * _largest(left - right) > CONTINUOUS * scale and after.start_ns not in found:
+                found.append(after.start_ns)
     return np.unique(found)
 
 
-def _generator_at(s: Stretch, time: float) -> Matrix:
-    """The generator at a time after the start of a stretch."""
-    total = everything(s.silent, s.jumps)
+def _length(before: Stretch, after: Stretch) -> float:
+    """Length of the shortest piece on both sides of a border, ns: that in which a slope is counted."""
+    return min(float(s.pieces_ns[0]) if s.pieces_ns is not None else s.duration_ns for s in (before, after))
+
+
+def _generator_at(s: Stretch, piece: int) -> tuple[Matrix, Matrix]:
+    """The generator and its slope at the end (-1) or at the beginning (0) of a stretch."""
+    total, slope = everything(s.silent, s.jumps), 0.0 * s.silent
     for d in s.driven:
         if s.pieces_ns is not None:
-            total = total + d.height(s.pieces_ns, time) * everything(d.matrix, d.light)
-    return total
+            c, whole = np.polynomial.Polynomial(d.polynomials[piece]), everything(d.matrix, d.light)
+            at = 1.0 if piece else 0.0
+            total, slope = total + float(c(at)) * whole, slope + float(c.deriv()(at)) / s.pieces_ns[piece] * whole
+    return total, slope
 
 
 def _cut(begin: float, end: float, at: np.ndarray) -> list[tuple[float, float]]:

@@ -123,9 +123,11 @@ def _unlimited(light: PulsedFields, first: Line, second: Line) -> np.ndarray:
     start[:d] = light.state[keep]
     x = beside(larger, start, total, 0.0, light.end_ns, light.stretch)
     found = x[total:]
-    if light.end_ns == math.inf:
-        rest = larger.rest.silent
-        found = found + to_infinity(restrict(rest, np.arange(total)), dense(rest)[total:, :total]) @ x[:total]
+    if light.end_ns == math.inf:  # the second photon of a first one that has come, and of one still to come
+        rest = restrict(everything(light.timeline.rest.silent, light.timeline.rest.jumps), keep)
+        later = to_infinity(rest, np.array([(trace @ s)[keep] for s in second]))
+        both = np.vstack([later @ restrict(s, keep) for s in first])
+        found = found + (later @ x[d:total].reshape(4, d).T).T.ravel() + to_infinity(rest, both) @ x[:d]
     return np.asarray(found.reshape(4, 4))
 
 

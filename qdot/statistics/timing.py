@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from qdot.evolve import Flow, Matrix, dense, placed, restrict, seen_by, to_infinity
+from qdot.evolve import Flow, Matrix, dense, placed, seen_by, to_infinity
 from qdot.generator import Timeline
 from qdot.statistics.beside import Jumps, beside, carried, everything, points_in, settled_ns, stretches_between, visited
 from qdot.statistics.continuous import Light
@@ -62,7 +62,7 @@ class ArrivalLight:
         begin: float = 0.0,
         end: float = math.inf,
     ) -> np.ndarray:
-        """Integrals of tr J x, each given as (copy of the state, index of the light), over a gate.
+        """Integrals of tr J x, each given as (copy of the state, index of the light), over a gate. Links lead to later copies.
 
         The first copy starts in the state at `begin`, the others empty. ends: a photon of lights[0] ends a copy unless a link says where it leads.
         """
@@ -85,8 +85,18 @@ class ArrivalLight:
         x = beside(larger, start, total, begin, end, self.light.stretch)
         if end < math.inf:
             return x[total:]
-        later = to_infinity(restrict(larger.rest.silent, np.arange(total)), dense(larger.rest.silent)[total:, :total])
-        return np.asarray(x[total:] + later @ x[:total])
+        rest = self.timeline.rest
+        own = uncounted((lights[0],), rest.silent, rest.jumps) if ends else everything(rest.silent, rest.jumps)
+        gains = counted(lights, rest.jumps, rest.silent)
+        rows = np.zeros((copies, len(sums), d))
+        for k, (copy, which) in enumerate(sums):
+            rows[copy, k] = trace @ gains[which]
+        for copy in reversed(range(copies)):  # what a copy leads to lies above it; one after the other, so that long times are not squared
+            for to, start_of, what in links:
+                if start_of == copy:
+                    rows[copy] += rows[to] if what == "clock" else rows[to] @ gains[what]
+            rows[copy] = to_infinity(own, rows[copy])
+        return np.asarray(x[total:] + np.einsum("ckd,cd->k", rows, x[:total].reshape(copies, d)))
 
     def pairs(self, first: Light, second: Light, begin: float = 0.0, end: float = math.inf) -> np.ndarray:
         """(3,) mean photons of two lights and <n m> of the two, <n (n-1)> if they are one, all times within a gate."""
@@ -99,9 +109,20 @@ class ArrivalLight:
         p1, t1, p2, t2 = self.sums(4, links, [(0, 0), (1, 0), (2, 0), (3, 0)], (light,), True)
         return Arrivals(float(p1), float(p2), float(t1 / p1) if p1 > 0.0 else math.nan, float(t2 / p2) if p2 > 0.0 else math.nan)
 
+    @property
+    def _kept(self) -> np.ndarray:
+        """(d + 1,) what a system keeps in which the last entry holds photons: total probability."""
+        return np.append(self.light.trace, 1.0)
+
     def _until_a_photon(self, light: Light) -> Timeline:
-        """The timeline on which a photon of the light ends everything."""
-        return self.timeline.assembled(lambda silent, jumps: uncounted((light,), silent, jumps))
+        """The timeline (d + 1,) on which a photon of the light ends everything, and is kept as the last entry: so slow losses keep their digits."""
+        d, trace = self.light.trace.size, self.light.trace
+
+        def change(silent: Matrix, jumps: Jumps) -> Matrix:
+            gain = counted((light,), jumps, silent)[0]
+            return placed([(0, 0, uncounted((light,), silent, jumps)), (d, 0, (trace @ gain)[None])], d + 1)
+
+        return self.timeline.assembled(change)
 
     def _gain(self, light: Light, time: float) -> Matrix:
         """J at a time, after any instant there."""
@@ -113,25 +134,14 @@ class ArrivalLight:
                 gain = gain + d.height(s.pieces_ns, time - s.start_ns) * counted((light,), d.light, d.matrix)[0]
         return gain
 
-    def _seen(self, light: Light, times: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """(n,) tr J x at times (n,) for x (d, n); 0 beyond the end of a period."""
-        rows: dict[int, np.ndarray] = {}
-        found = np.zeros(times.size)
-        for k, t in enumerate(times):
-            if t > self.end_ns:
-                continue
-            gain = self._gain(light, min(t, np.nextafter(self.end_ns, 0.0)))
-            if id(gain) not in rows:
-                rows[id(gain)] = self.light.trace @ gain
-            found[k] = rows[id(gain)] @ x[:, k]
-        return found
-
     def _density(self, alone: Timeline, light: Light, x: np.ndarray, begin: float, times: np.ndarray) -> np.ndarray:
-        """(n,) tr J x at times (n,) after `begin`, from x (d,) there, until a photon comes."""
-        order = np.argsort(times)
-        inside = np.minimum(times[order], self.end_ns)
-        found = np.zeros(times.size)
-        found[order] = self._seen(light, times[order], visited(alone, x, begin, inside, self.light.stretch))
+        """(n,) tr J x at times (n,) after `begin`, from x (d,) there, until a photon comes; 0 beyond the end of a period."""
+        order, found = np.argsort(times), np.zeros(times.size)
+        inside = order[times[order] <= self.end_ns]
+        if inside.size:
+            states = visited(alone, np.append(x, 0.0), begin, times[inside], self.light.stretch, self._kept)[:-1]
+            last = np.nextafter(self.end_ns, 0.0)
+            found[inside] = [(self.light.trace @ self._gain(light, min(t, last))) @ y for t, y in zip(times[inside], states.T, strict=True)]
         return found
 
     def first(self, light: Light, times: np.ndarray) -> np.ndarray:
@@ -141,49 +151,47 @@ class ArrivalLight:
     def delays(self, light: Light, delays: np.ndarray) -> np.ndarray:
         """(n,) density in 1/ns of the delay (n,) >= 0 between first and second photon; its integral is the probability that both come."""
         alone, step = self._until_a_photon(light), self.light.stretch
-        settled, is_train = settled_ns(self.timeline), self.end_ns < math.inf
+        d, settled, is_train = self.light.trace.size, settled_ns(self.timeline), self.end_ns < math.inf
         found = np.zeros(delays.size)
-        x, at = self.light.state[:, None], -math.inf
-        flashes = np.zeros((x.size, 0))  # what first photons leave behind, carried on together until all is settled
+        x, at = np.append(self.light.state, 0.0)[:, None], -math.inf
+        flashes = np.zeros((d + 1, 0))  # what first photons leave behind, carried on together until all is settled
         waiting: list[tuple[float, float]] = []  # their (times, weights)
-        for time, weight in zip(*points_in(alone, self.light.trace != 0.0, settled, self.points, delays), strict=True):
-            both = carried(alone, np.column_stack([x, flashes]), at, time, step)
+        for time, weight in zip(*points_in(alone, np.append(self.light.trace, 0.0) != 0.0, settled, self.points, delays), strict=True):
+            both = carried(alone, np.column_stack([x, flashes]), at, time, step, self._kept)
             x, flashes, at = both[:, :1], both[:, 1:], time
-            flash = self._gain(light, time) @ x
+            flash = self._gain(light, time) @ x[:d]
             soon = time + delays < settled
             if soon.any():
                 found[soon] += weight * self._density(alone, light, flash[:, 0], time, time + delays[soon])
             if not soon.all():
-                flashes = np.column_stack([flashes, flash])
+                flashes = np.column_stack([flashes, np.append(flash, 0.0)])
                 waiting.append((time, weight))
         if settled == self.end_ns:
             return found
-        both = carried(alone, np.column_stack([x, flashes]), at, settled if is_train else math.inf, step)
-        x, flashes = both[:, 0], both[:, 1:]
-        gain, rest = dense(self._gain(light, settled)), dense(alone.stretches[-1].silent if is_train else alone.rest.silent)
-        row = self.light.trace @ gain
-        backward = Flow(rest.T, None, None, step)  # rows carried back to many delays at once
+        both = carried(alone, np.column_stack([x, flashes]), at, settled if is_train else math.inf, step, self._kept)
+        x, flashes = both[:d, 0], both[:, 1:]
+        gain, whole = dense(self._gain(light, settled)), dense((alone.stretches[-1] if is_train else alone.rest).silent)
+        row, length = np.append(self.light.trace @ gain, 0.0)[None], self.end_ns - settled
+        rest, flow = whole[:d, :d], Flow(whole, self._kept, None, step)
         for (time, weight), flash in zip(waiting, flashes.T, strict=True):
             late = (time + delays >= settled) & (time + delays <= self.end_ns)
-            found[late] += weight * backward.along(flash[None], row, time + delays[late] - settled)[0]
+            found[late] += weight * flow.along(row, flash, time + delays[late] - settled)[0]
         if is_train:
-            return found + self._delays_in(rest, gain, row[None], x, self.end_ns - settled, delays)
+            for k in np.flatnonzero(delays < length):  # both photons come before the period is over
+                before = self._summed(whole, x, length - delays[k])
+                found[k] += flow.along(row, np.append(gain @ before, 0.0), delays[k : k + 1])[0, 0]
+            return found
         keep = np.flatnonzero(seen_by(rest, (gain != 0.0).any(axis=0)))
         if keep.size:
             before = to_infinity(rest[np.ix_(keep, keep)].T, x[keep][None])[0]  # the integral of x from now on
-            found += backward.along((gain[:, keep] @ before)[None], row, delays)[0]
+            found += flow.along(row, np.append(gain[:, keep] @ before, 0.0), delays)[0]
         return found
 
-    def _delays_in(self, rest: np.ndarray, gain: np.ndarray, row: np.ndarray, x: np.ndarray, length: float, delays: np.ndarray) -> np.ndarray:
-        """(n,) the same of first photons in a stretch at the end of a period, length in ns: both photons come before it is over."""
+    def _summed(self, whole: np.ndarray, x: np.ndarray, length: float) -> np.ndarray:
+        """(d,) the integral of x (d,) over a time of constant rates `whole` (d + 1, d + 1)."""
         d = x.size
-        inside = np.flatnonzero(delays < length)
-        clock = Flow(np.block([[rest, np.zeros((d, d))], [np.eye(d), np.zeros((d, d))]]), None, None, self.light.stretch)
-        before = clock.along(np.eye(d, 2 * d, d), np.append(x, np.zeros(d)), length - delays[inside])  # integrals of x up to a delay before the end
-        flow, found = Flow(rest, None, None, self.light.stretch), np.zeros(delays.size)
-        for k, so_far in zip(inside, before.T, strict=True):
-            found[k] = flow.along(row, gain @ so_far, delays[k : k + 1])[0, 0]
-        return found
+        larger = np.block([[whole[:d, :d], np.zeros((d, d))], [np.eye(d), np.zeros((d, d))]])
+        return Flow(larger, None, None, self.light.stretch).along(np.eye(d, 2 * d, d), np.append(x, np.zeros(d)), np.array([length]))[:, 0]
 
     def joint(self, first: Light, second: Light, times: np.ndarray) -> np.ndarray:
         """(n, n) G2(t_i, t_k) in 1/ns^2: a photon of the first light at t_i and one of the second at t_k, times (n,) increasing."""
@@ -200,5 +208,5 @@ class ArrivalLight:
                 if which == 0:
                     found[: k + 1, k] = seen
                 else:
-                    found[k, :k] = seen[:k]  # the diagonal is the same from both sides
+                    found[k, :k] = seen[:k]  # the diagonal is that of `second` just after `first`
         return found
