@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from qdot import InputError
+from qdot import InputError, cli
 from qdot.data import DataWarning, Histogram, Series, read_histogram, read_measured, read_series, split_unit
 
 HISTOGRAM = "# source: somewhere\ndelay_ns,counts\n0.000,5\n0.256,0\n0.512,7\n"
@@ -229,3 +230,22 @@ def test_a_file_is_read_as_what_it_is(tmp_path: Path) -> None:
     assert isinstance(read_measured(written(tmp_path, HISTOGRAM)), Histogram)
     assert isinstance(read_measured(written(tmp_path, SERIES)), Series)
     assert isinstance(read_measured(written(tmp_path, "delay_ns,g2,g2_error\n0,0.1,0.1\n1,0.9,0.1\n")), Series)
+
+
+def test_what_the_correlator_printed_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`qdot correlate TAGS --json > g2.json` is a histogram: left edges half a bin below the printed centres, the same counts."""
+    rng = np.random.default_rng(4)
+    times = [np.sort(rng.integers(0, 10**9, 4000)) for _ in range(2)]
+    tags = np.concatenate(times), np.repeat([0, 1], 4000)
+    order = np.argsort(tags[0], kind="stable")
+    np.savez(tmp_path / "tags.npz", time_ps=tags[0][order], channel=tags[1][order])
+    assert cli.main(["correlate", str(tmp_path / "tags.npz"), "--bin-ps", "500", "--range-ns", "50", "--json"]) == 0
+    printed = capsys.readouterr().out
+    (tmp_path / "g2.json").write_text(printed)
+    found, expected = read_histogram(tmp_path / "g2.json"), json.loads(printed)
+    np.testing.assert_array_equal(found.counts, expected["counts"])
+    np.testing.assert_allclose(found.left_ns + 0.25, expected["tau_ns"], rtol=0, atol=1e-9)
+    assert found.bin_width_ns == pytest.approx(0.5)
+    (tmp_path / "other.json").write_text('{"tau_ns": [1.0]}')
+    with pytest.raises(InputError, match=r"other\.json must be what `qdot correlate --json` prints"):
+        read_histogram(tmp_path / "other.json")

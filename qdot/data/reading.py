@@ -88,7 +88,7 @@ def read_series(
 
 
 def read_histogram(path: str | Path, counts: str | None = None, *, between: tuple[float, float] | None = None, skip_glitches: bool = False) -> Histogram:
-    """A histogram of counts from a CSV, TSV or HDF5 file, or from a correlator's card.
+    """A histogram of counts from a CSV, TSV or HDF5 file, from a correlator's card, or from what `qdot correlate --json` printed into a `.json` file.
 
     Columns: `delay_ns` (or `tau_ns`; `time_ns` for a decay trace), left edges of the bins, in any unit of time, and `counts`. A card has no
     names: delay in ns, then one column of counts for each snapshot, which are added up; or channels below a line `#ns/channel`.

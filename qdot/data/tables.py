@@ -1,4 +1,5 @@
-"""Files as tables of text cells with their rows: CSV, TSV and semicolons, HDF5, and the cards that correlators write. Nothing is interpreted here.
+"""Files as tables of text cells with their rows: CSV, TSV and semicolons, HDF5, the cards that correlators write, and what `qdot correlate --json`
+printed. Nothing is interpreted here.
 
 A text table has comment lines that start with "#" or "%", then one line of column names, then the rows. A comment `# drive.power_uW = 2.5` (or with a
 colon) states a setting of the experiment. In HDF5 every one-dimensional dataset of a group is a column and numbers among the attributes are settings;
@@ -8,6 +9,7 @@ colon) states a setting of the experiment. In HDF5 every one-dimensional dataset
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 from pathlib import Path
@@ -48,7 +50,7 @@ def read_table(path: str | Path) -> Table:
     file, _, group = str(path).partition("::")
     if Path(file).suffix.lower() in HDF5:
         return _hdf5(Path(file), group)
-    return _text(Path(file))
+    return _correlation(Path(file)) if Path(file).suffix.lower() == ".json" else _text(Path(file))
 
 
 def is_number(cell: str) -> bool:
@@ -96,6 +98,24 @@ def _text(path: Path) -> Table:
         if len(row.cells) != len(names):
             raise bad(f"{path} {row.where}", f"hold {len(names)} columns ({', '.join(names)})", f"{len(row.cells)}", "complete that row")
     return Table(str(path), names, rows, settings)
+
+
+def _correlation(path: Path) -> Table:
+    """What `qdot correlate --json` printed: centres of the bins in tau_ns, counts, and the width of a bin in bin_ps."""
+    must = "be what `qdot correlate --json` prints, with tau_ns, counts and bin_ps"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise bad(str(path), "be a readable file", error.strerror or "nothing", "check the path") from None
+    except ValueError as error:
+        raise bad(str(path), must, str(error), "write its output into the file again") from None
+    if not isinstance(found, dict) or not {"tau_ns", "counts", "bin_ps"} <= found.keys():
+        raise bad(str(path), must, ", ".join(found) if isinstance(found, dict) else type(found).__name__, "write its output into the file again")
+    tau, counts, width = found["tau_ns"], found["counts"], float(found["bin_ps"]) / 1000.0
+    if len(tau) != len(counts) or not tau:
+        raise bad(str(path), "hold as many delays as counts, at least one", f"{len(tau)} and {len(counts)}", "write its output into the file again")
+    rows = [Row(f"entry {i}", [repr(float(t) - 0.5 * width), str(n)]) for i, (t, n) in enumerate(zip(tau, counts, strict=True))]
+    return Table(str(path), ["delay_ns", "counts"], rows, {}, width_ns=width)
 
 
 def _snapshots(path: Path, cells: list[tuple[int, list[str]]], settings: dict[str, float]) -> Table:
