@@ -97,6 +97,7 @@ class Micropillar:
 
     def purcell(self, detuning_ueV: float = 0.0) -> float:
         """Rate into the mode over the free rate, for a line detuned from its mode."""
+        number("detuning_ueV", detuning_ueV, unit="ueV")
         return self.largest_purcell_factor / (1.0 + (2.0 * detuning_ueV / self.kappa_ueV) ** 2)
 
     def beta(self, detuning_ueV: float = 0.0) -> float:
@@ -157,9 +158,12 @@ class Micropillar:
     def with_modes(self, model: Model, lines: Sequence[str] | None = None, fock: int = 3, photon: str = "mode") -> Model:
         """The model with one quantised mode for each polarisation of the lines (default: all): their photons leave as the line `photon`.
 
-        fock: number states 0 .. fock-1. Transitions of one polarisation share a mode, whatever line they belonged to.
+        fock: number states 0 .. fock-1. Transitions of one polarisation share a mode, whatever line they belonged to. Raises InputError if a line that
+        does not meet the cavity is called like the mode's.
         """
         chosen = self._lines(model, lines)
+        if photon in set(model.lines) - set(chosen):
+            raise bad("the line of the mode", "have a name of its own", repr(photon), "rename the source's line, or let it meet the cavity")
         jumps: list[Any] = []
         couplings: dict[str, dict[tuple[str, str], float]] = {}
         for j in model.jumps:
@@ -225,6 +229,8 @@ class InMicropillar:
     def __post_init__(self) -> None:
         if self.light not in ("rates", "modes"):
             raise unknown("InMicropillar.light", self.light, ["rates", "modes"])
+        if not isinstance(self.source, Model) and not callable(getattr(self.source, "model", None)):
+            raise bad("InMicropillar.source", "be an emitter or a Model", type(self.source).__name__, "see `qdot emitters`")
         if not isinstance(self.pillar, Micropillar):
             raise bad("InMicropillar.pillar", "be a Micropillar", type(self.pillar).__name__)
 

@@ -346,16 +346,6 @@ def test_indistinguishability_behind_a_filter(dephasing: float, width: float, ce
     assert found.indistinguishability == pytest.approx(passed @ np.abs(both) ** 2 @ passed / mean**2, rel=1e-7)
 
 
-def test_a_filter_sorts_out_re_excitation() -> None:
-    """Square pi pulse behind a filter: M and g2 against the independent one-way drive of a cavity."""
-    width, centre = 1.5, 0.4
-    source, light = ref.through_filter(ref.square_pulse(2.5, 0.8, 0.2), SIGMA, width, centre, entrance=1e-4)
-    expected = ref.interference(source, light)
-    exp = pulsed(Square(duration_ns=0.8, area_pi=2.5 / math.pi), 0.2).replace(rtol=1e-6)
-    found = exp.filtered(Filter("narrow", "X", width * HBAR, centre * HBAR, share=1e-4, fock=3)).interference("narrow")
-    np.testing.assert_allclose([found.indistinguishability, found.g2_zero], [expected["M"], expected["g2"]], rtol=1e-6)
-
-
 def test_gates_and_stages_do_not_mix() -> None:
     """Loss changes neither M nor g2, a gate and a filter do."""
     exp = pulsed(Square(duration_ns=0.8, area_pi=0.8), 0.2)

@@ -25,7 +25,7 @@ from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
 from qdot.model import Channel, Filter, Model
 from qdot.polarisation import Polarisation, polarisation
-from qdot.repeats import Repeats, errors
+from qdot.repeats import BEYOND, Repeats, errors
 from qdot.statistics import PulsedLight, SteadyLight, pulsed_light, steady_light
 
 T = TypeVar("T")
@@ -105,25 +105,35 @@ class Setup:
         return self._behind_filters(source if isinstance(source, Model) else source.model())
 
     def _with_enough_fock(self) -> Any:
-        """The source with the fewest number states from which one more changes flux, mean and g2 of all light by less than the tolerance."""
-        before = np.full(3, np.nan)
+        """The source with the fewest number states from which all further ones change flux, moments and g2 by less than the tolerance."""
+        before, change = np.array(np.nan), np.array(np.inf)
         for fock in range(3, MOST_FOCK + 1):
             source = dataclasses.replace(self.source, fock=fock)
             probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=())
-            now = probe._all_light()
-            if np.all(np.abs(now - before) <= 0.1 * self.rtol * np.abs(now)):
+            now = probe._figures_of_light()
+            last, change = change, np.abs(now - before)
+            fall = np.clip(change / np.where(last > 0.0, last, np.inf), 0.0, 0.9)  # what further states change adds up to change / (1 - fall)
+            if np.all(BEYOND * change / (1.0 - fall) <= 0.5 * self.rtol * np.abs(now)):
                 return dataclasses.replace(self.source, fock=fock - 1)
             before = now
         must = f"suffice below {MOST_FOCK} for a relative error of rtol = {self.rtol:g}"
         raise bad("the number states of the modes", must, "more", "raise rtol, or drive less")
 
-    def _all_light(self) -> np.ndarray:
-        """(3,) mean or flux, second and third moment or g2 of all light, without error bounds."""
-        light = self._light(self.model.lines, None)
-        if self.is_pulsed or not any(isinstance(d, CW) for d in self.drives):
-            return self._pulsed("given").moments((light,), (3,))[1:]
+    def _figures_of_light(self) -> np.ndarray:
+        """(n,) moments, or flux and g2, of all light and of what each mode emits, without error bounds."""
+        lights = [self._light(label, None) for label in (self.model.lines, *dict.fromkeys(m.photon for m in self.model.modes if m.photon is not None))]
+        try:
+            if self.is_pulsed or not any(isinstance(d, CW) for d in self.drives):
+                return np.concatenate([self._pulsed("given").moments((light,), (3,))[1:] for light in lights])
+        except NotUnique as e:
+            raise self._not_unique(e) from None
+        except TooManySteps:
+            raise self._too_many_steps() from None
+        except Endless:  # a static term drives it for ever
+            pass
         steady = self._steady("given")
-        return np.array([steady.flux(light)[0], steady.g2_zero(light, light)[0], 0.0])
+        fluxes = [steady.flux(light)[0] for light in lights]
+        return np.array([*fluxes, *(steady.g2_zero(light, light)[0] for light, flux in zip(lights, fluxes, strict=True) if flux > 0.0)])
 
     def _behind_filters(self, model: Model) -> Model:
         return dataclasses.replace(model, filters=(*model.filters, *self.filters)) if self.filters else model
