@@ -478,6 +478,41 @@ def test_a_coherence_that_never_comes_back_to_the_populations_is_seen_by_a_field
     np.testing.assert_allclose(exp.spectrum(W * HBAR, "light").value * HBAR, expected, rtol=1e-10)
 
 
+def test_a_train_remembers_such_a_coherence_too() -> None:
+    """The same source, fed by the pulses of a train: at the start of a period A and B still have a phase, which no population tells."""
+    model, (c, dark, *feed), h = superposing()
+    period, length = 0.9, 0.3
+    driven_feed = tuple(JumpOperator(m, drive="laser") for m in feed)
+    relaxed = 0.4 * ref.ket_bra(5, 0, 1)  # F -> G
+    exp = qdot.Experiment(
+        replace(model, jumps=(JumpOperator(c, "light"), JumpOperator(dark), JumpOperator(relaxed), *driven_feed)),
+        drive=Square(duration_ns=length, period_ns=period),
+    )
+    still, lit = ref.liouvillian(h, [c, dark, relaxed]), sum(ref.dissipator(m) for m in feed)
+    source = ref.Pulsed(still, lit, hand.square(0.0, length), ref.density(5, 0), hand.cuts(0.0, length, period, step=0.15))
+    source = hand.in_a_train(source)
+    assert abs(source.start[3 * 5 + 2]) > 0.01
+    same(exp.interference("light"), ref.interference(source, c), 1e-10)
+    np.testing.assert_allclose(exp.spectrum(W * HBAR, "light").value * HBAR, hand.spectrum_in_a_period(source, c, W), rtol=1e-9)
+
+
+def test_light_of_a_pulse_beside_a_detuned_laser_has_the_energies_of_the_laboratory() -> None:
+    """X prepared by a pulse and dressed by a laser on X-XX, detuned from the frame: XX turns with the laser, the lines stand where they are."""
+    laser, rabi = 1.7, 3.0
+    jumps = (Jump.of("XX", "X", 1.5, "XX"), Jump.of("X", "G", 1.0, "X"))
+    couplings = (Coupling(("G", "X"), 1.0, "pulse"), Coupling(("X", "XX"), rabi, "laser"))
+    model = Model(("G", "X", "XX"), energies_ueV={"X": 0.4 * HBAR, "XX": 0.9 * HBAR}, jumps=jumps, couplings=couplings)
+    exp = qdot.Experiment(model, drive=(Square(name="pulse", duration_ns=0.5, area_pi=0.8), CW(name="laser", detuning_ueV=laser * HBAR)))
+    lines = {"XX": math.sqrt(1.5) * ref.ket_bra(3, 1, 2), "X": ref.ket_bra(3, 0, 1)}
+    h = np.diag([0.0, 0.4, 0.9 - laser]) + rabi / 2 * (ref.ket_bra(3, 2, 1) + ref.ket_bra(3, 1, 2))
+    pulse = 0.8 * math.pi / 0.5 / 2 * ref.ket_bra(3, 1, 0)
+    source = hand.pulsed(h.astype(complex), list(lines.values()), pulse, hand.square(0.0, 0.5), hand.cuts(0.0, 0.5, step=0.1))
+    for line, shift in (("XX", laser), ("X", 0.0)):
+        found = exp.spectrum(W * HBAR, line)
+        np.testing.assert_allclose(found.value * HBAR, ref.pulsed_spectrum(source, lines[line], W - shift), rtol=1e-9)
+        same(exp.interference(line), ref.interference(source, lines[line]), 1e-10)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_pulsed_light_of_a_random_complex_model(seed: int) -> None:
     """Interference, gated too, and spectra under a Gaussian, a square and a sampled pulse."""

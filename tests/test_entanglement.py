@@ -201,6 +201,16 @@ def test_negative_delays_under_a_pulse_against_brute_force() -> None:
     same(qdot.Experiment(DRIVEN, drive=drive).two_photon_state(), whole, 1e-9)
 
 
+def test_negative_delays_under_a_laser_that_favours_no_axis() -> None:
+    """Continuous driving between H and V: the tensor of an X photon before an XX photon is not symmetric, so that its letters must be exchanged."""
+    dot = replace(DRIVEN, rabi_per_ns_per_sqrt_uW=9.0)
+    source, (first, second) = driven_by_hand(dot, 9.0), lines(dot)
+    generator, swap = source.still + source.driven, np.eye(4)[[0, 2, 1, 3]]
+    before = ref.pairs_in_continuous_light(ref.Polarised(generator, second, first), 0.1, 0.4)
+    assert np.max(np.abs(swap @ before @ swap - before)) > 0.01 * np.trace(before).real
+    same(qdot.Experiment(dot, drive=CW(power_uW=1.0)).two_photon_state(delay_ns=(-0.4, -0.1)), swap @ before @ swap)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [(0.0, math.inf), (0.0, 0.05)])
 def test_pairs_of_a_gaussian_two_photon_pulse_against_brute_force(window: tuple[float, float]) -> None:

@@ -215,6 +215,13 @@ def test_filtered_correlations_between_the_lines_of_a_cascade() -> None:
     together = exp.filtered_g2([0.6], tuple(w * HBAR for w in omega), width * HBAR, ["XX", "X"]).value[0]
     parts = np.array([behind_cavities(generator, [a, b], omega, width, 0.6) for a in emit for b in emit]).sum(axis=0)
     assert together == pytest.approx(parts[0] / (parts[1] / 2) / (parts[2] / 2), rel=2e-6)  # each signal comes up with both partners
+    share = {"XX": 0.3, "X": 0.8}
+    lost = exp.replace(collection=share).filtered_g2([0.6], tuple(w * HBAR for w in omega), width * HBAR, ["XX", "X"]).value[0]
+    pairs = {(a, b): behind_cavities(generator, [emit[i], emit[k]], omega, width, 0.6) for i, a in enumerate(share) for k, b in enumerate(share)}
+    coincidences = sum(share[a] * share[b] * found[0] for (a, b), found in pairs.items())
+    signals = [sum(share[n] * pairs[n, n][1 + k] for n in share) for k in range(2)]
+    assert lost == pytest.approx(coincidences / math.prod(signals), rel=2e-6)  # unequal loss changes what is seen of both lines
+    assert lost != pytest.approx(together, rel=1e-2)
 
 
 def behind_cavities(generator: np.ndarray, emit: list[np.ndarray], omega: tuple[float, float], width: float, tau: float) -> np.ndarray:
