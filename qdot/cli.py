@@ -739,7 +739,7 @@ def _numbers_in(value: Any, name: str = "") -> Iterable[tuple[str, float | None]
     """Every number of a result by its dotted name."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            if key not in ("errors", "tau_ns"):
+            if key not in ("errors", "tau_ns") and not (key == "energy_ueV" and isinstance(inner, list)):
                 yield from _numbers_in(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list):
         for i, inner in enumerate(value):
@@ -748,11 +748,22 @@ def _numbers_in(value: Any, name: str = "") -> Iterable[tuple[str, float | None]
         yield name, value
 
 
+MOST_COLUMNS = 40
+"""From more columns on, the table of a sweep leaves lists and matrices to --json."""
+
+
 def _sweep_tables(points: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
+    """One row for each point; a point without a column's number has a dash there."""
     rows = [{**point["at"], **dict(_numbers_in(point["result"]))} for point in points]
-    table = _table(f"{len(rows)} points", *rows[0])
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    title = f"{len(rows)} points"
+    if len(columns) > MOST_COLUMNS:
+        every, varied = len(columns), {name for point in points for name in point["at"]}
+        columns = [name for name in columns if name in varied or not ("[" in name or name.startswith("two_photon_state.coincidences."))]
+        title += f"; {every - len(columns)} numbers in lists and matrices are left out, --json has them"
+    table = _table(title, *columns)
     for row in rows:
-        table.add_row(*map(_number, row.values()))
+        table.add_row(*(_number(row.get(name)) for name in columns))
     yield table
 
 

@@ -368,6 +368,56 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 SWEEP = str(EXAMPLES / "dark_loaded_cascade_cw.toml")
 
 
+ELASTIC = """
+levels = ["G", "X"]
+[[jump]]
+from = "X"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+[[coupling]]
+between = ["G", "X"]
+rabi_per_ns = 0.0
+drive = "laser"
+[[jump]]
+from = "G"
+to = "X"
+rate_per_ns = 0.5
+[[drive]]
+name = "laser"
+shape = "cw"
+[compute]
+spectrum = { energy_ueV = [0.0] }
+"""
+
+
+def _columns(printed: str) -> list[dict[str, str]]:
+    """The rows of a printed table by their headings."""
+    heads, _, *rows = (line.split() for line in printed.splitlines()[1:] if line.strip())
+    return [dict(zip(heads, row, strict=True)) for row in rows]
+
+
+def test_the_columns_of_a_sweep_are_filled_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "elastic.toml").write_text(ELASTIC)
+    arguments = ["sweep", str(tmp_path / "elastic.toml"), "--vary", "coupling[0].rabi_per_ns=0:1:2"]
+    assert cli.main([*arguments, "--json"]) == 0
+    wanted = [point["result"] for point in json.loads(capsys.readouterr().out)["points"]]
+    assert [len(one["spectrum"]["elastic"]) for one in wanted] == [0, 1]
+    assert cli.main(arguments) == 0
+    found = _columns(capsys.readouterr().out)
+    assert [row["spectrum.elastic[0].photons"] for row in found] == ["-", f"{wanted[1]['spectrum']['elastic'][0]['photons']:.8g}"]
+    assert [float(row["error_bound"]) for row in found] == pytest.approx([one["error_bound"] for one in wanted], rel=1e-6)
+    assert [float(row["spectrum.value[0]"]) for row in found] == pytest.approx([one["spectrum"]["value"][0] for one in wanted], rel=1e-6)
+
+
+def test_a_sweep_of_matrices_shows_scalars_and_points_to_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sweep", str(EXAMPLES / "entangled_state.toml"), "--vary", "jump[0].rate_per_ns=1:2:2"]) == 0
+    printed = capsys.readouterr().out
+    assert "--json has them" in printed.splitlines()[0]
+    assert set(_columns(printed)[0]) >= {"jump[0].rate_per_ns", "two_photon_state.concurrence", "error_bound"}
+    assert len(_columns(printed)[0]) < 12
+
+
 def test_a_sweep_is_the_scenario_at_every_point_of_the_grid(capsys: pytest.CaptureFixture[str]) -> None:
     """g2(0) = gX / (s + 2 P) for equal pumps far below the radiative rates, at every spin flip s."""
     assert cli.main(["sweep", SWEEP, "--vary", "jump[4].rate_per_ns=1e-5:1e-3:3:log", "--vary", "jump[3].lifetime_ns=0.1:0.2:2", "--json"]) == 0
