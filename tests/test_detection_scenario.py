@@ -140,3 +140,34 @@ def test_the_command_line_prints_tables_and_json(capsys: pytest.CaptureFixture[s
     points = json.loads(capsys.readouterr().out)["points"]
     clicks = [p["result"]["recorded"]["clicks"]["heralding_efficiency"]["heralded|herald"] for p in points]
     assert clicks == pytest.approx([0.4] * 3, rel=1e-12)
+
+
+POLARISED = """
+levels = ["G", "H", "V"]
+start = "H"
+[[jump]]
+from = "H"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+polarisation = "H"
+[[jump]]
+from = "V"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+polarisation = "V"
+[analyse]
+X = "R"
+[compute]
+clicks = true
+"""
+
+
+def test_a_detector_of_a_file_sees_an_analysed_polarisation() -> None:
+    clicks = run(POLARISED + '[[detector]]\nname = "A"\nsees = "X:R"\nefficiency = 0.6\n')["recorded"]["clicks"]
+    assert clicks["click_probability"]["A"] == pytest.approx(0.3, rel=1e-9)
+    with pytest.raises(InputError, match=r'^detector\[0\].sees .X:H. must name a polarisation that is told apart: X:R, X:L, got H'):
+        run(POLARISED + '[[detector]]\nname = "A"\nsees = "X:H"\n')
+    with pytest.raises(InputError, match=r'^collect.X:R must name a line, not a polarisation.*sees = "X:R"'):
+        run(POLARISED.replace("[compute]", '[collect]\n"X:R" = 0.5\n[compute]'))

@@ -87,7 +87,7 @@ class Setup:
             raise bad("Experiment.blinking", "be a Blinking", type(self.blinking).__name__, "for example qdot.detection.Blinking(on_ns=1e4, off_ns=1e3)")
         object.__setattr__(self, "detectors", tuple([self.detectors] if isinstance(self.detectors, Detector) else self.detectors))
         if self.detectors:
-            detection.check_together(self.detectors, {d.name: self._lines_seen(d) for d in self.detectors})
+            detection.check_together(self.detectors, self._seen)
 
     # ------------------------------------------------------------------------------------------------------------ set-up
 
@@ -109,7 +109,7 @@ class Setup:
         before, change = np.array(np.nan), np.array(np.inf)
         for fock in range(3, MOST_FOCK + 1):
             source = dataclasses.replace(self.source, fock=fock)
-            probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=())
+            probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=(), detectors=(), blinking=None)
             now = probe._figures_of_light()
             last, change = change, np.abs(now - before)
             fall = np.clip(change / np.where(last > 0.0, last, np.inf), 0.0, 0.9)  # what further states change adds up to change / (1 - fall)
@@ -211,7 +211,8 @@ class Setup:
             for label, eta in chain[name].items():
                 number(f"collection {label!r}", eta, low=0.0, high=1.0)
                 if ":" in label:
-                    raise bad(f"collection {label!r}", "name a line or a group, not a polarisation", label, 'use analysed and look at "line:polarisation"')
+                    must = "name a line or a group, not a polarisation: what is collected is lost alike from both"
+                    raise bad(f"collection {label!r}", must, label, f'let a detector see it: qdot.detection.Detector("A", sees={label!r})')
                 for line in self.model.lines_of(label, "collection"):
                     if line in seen:
                         raise bad(f"collection {label!r}", f"not name line {line!r} a second time", f"also in {seen[line]!r}", "give each line one probability")
@@ -233,8 +234,9 @@ class Setup:
         name, _, polarisation = label.rpartition(":")
         return (name, polarisation) if name else (label, "")
 
-    def _lines_seen(self, detector: Detector) -> tuple[str, ...]:
-        return self.model.lines if detector.sees is None else self.model.lines_of(detector.sees, f"detector {detector.name!r}: sees")
+    def _seen(self, detector: Detector) -> dict[Channel, float]:
+        """{channel of light that a detector looks at: probability that its photon reaches the last stage}."""
+        return self._light(self.model.lines if detector.sees is None else detector.sees, None, f"detector {detector.name!r}: sees")
 
     def _lines(self, label: Label) -> set[str]:
         """The lines behind a label, whatever their polarisation."""
