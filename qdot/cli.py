@@ -594,7 +594,7 @@ def _number(value: object) -> str:
     return f"{value:.8g}" if isinstance(value, float) else str(value)
 
 
-UNITS = {"flux_per_ns": "1/ns"}
+UNITS = {"flux_per_ns": "1/ns", "mean_first_ns": "ns", "mean_delay_ns": "ns"}
 
 
 def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
@@ -607,7 +607,7 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
     joint = bool(numbers) and isinstance(numbers[0], list)
     for n, p in enumerate([] if joint else numbers):
         single.add_row(f"P({n})", _number(p), "")
-    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors", *FIELD_TITLES}
+    skip = {"stage", "window", "labels", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors", *FIELD_TITLES}
     for key, value in result.items():
         if key in skip:
             continue
@@ -615,7 +615,8 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
             single.add_row(place, _number(one), "")
     yield single
     if joint:
-        table = _table("joint photon numbers P(n, m): n down, m across", "n", *(str(m) for m in range(len(numbers[0]))))
+        first, second = result["labels"]
+        table = _table(f"joint photon numbers P(n, m): n of {first} down, m of {second} across", "n", *(str(m) for m in range(len(numbers[0]))))
         for n, row in enumerate(numbers):
             table.add_row(str(n), *(_number(p) for p in row))
         yield table
@@ -643,19 +644,22 @@ FIELD_TITLES = {
     "interference": "two-photon interference",
     "two_photon_state": "two-photon state",
     "arrival_times": "arrival times",
-    "delay_distribution": "density of the delay, 1/ns",
+    "delay_distribution": "density of the delay in 1/ns",
 }
 """What rests on fields or on the time of photons, with its heading."""
 
 
 def _field_tables(title: str, found: Mapping[str, Any]) -> Iterable[Table]:
     """Figures, curves and density matrices of one of them."""
-    figures = {k: v for k, v in found.items() if v is None or isinstance(v, int | float)}
-    figures |= {f"elastic line at {line['energy_ueV']:g} ueV": line["photons"] for line in found.get("elastic", [])}
+    whose = [found[key] for key in ("label", "first", "second") if key in found]
+    title = f"{title} of {' and '.join(whose)}" if whose else title
+    unit = found.get("photons_unit", "")
+    figures = {k: (v, UNITS.get(k, unit if k == "photons" else "")) for k, v in found.items() if v is None or isinstance(v, int | float)}
+    figures |= {f"elastic line at {line['energy_ueV']:g} ueV": (line["photons"], unit) for line in found.get("elastic", [])}
     if figures:
-        table = _table(title, "quantity", "value")
-        for name, value in figures.items():
-            table.add_row(name, _number(value))
+        table = _table(title if "value" not in found else f"{title}: photons", "quantity", "value", "unit")
+        for name, (value, of_value) in figures.items():
+            table.add_row(name, _number(value), of_value)
         yield table
     rho = found.get("density_matrix")
     if rho:

@@ -341,6 +341,22 @@ def test_without_json_there_is_a_table_for_the_lab_book(name: str, capsys: pytes
     assert "error_bound" in out
 
 
+def test_tables_say_whose_light_and_in_which_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = 'spectrum = { energy_ueV = [0.0], label = "X" }\narrival_times = { label = "X" }\nphoton_numbers = { max = 1, labels = ["X", "Y"] }\n'
+    decay = '[[jump]]\nfrom = "X"\nto = "D"\nrate_per_ns = 1.0\nphoton = "X"\n[[jump]]\nfrom = "D"\nto = "G"\nrate_per_ns = 1.0\nphoton = "Y"\n'
+    (tmp_path / "decay.toml").write_text(f'levels = ["G", "D", "X"]\nstart = "X"\n{decay}[compute]\n{asked}')
+    (tmp_path / "elastic.toml").write_text(ELASTIC.replace("rabi_per_ns = 0.0", "rabi_per_ns = 1.0"))
+    assert cli.main(["run", str(tmp_path / "decay.toml")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith("stage: collected, window: all times after the start ")
+    for words in ("spectrum of X: photons", "photons 1 per pulse", "mean_first_ns 1 ns", "arrival times of X", "n of X down, m of Y across"):
+        assert words in printed
+    assert printed.count("spectrum of X ") == 1
+    assert cli.main(["run", str(tmp_path / "elastic.toml")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[-1] for line in lines if line[:1] in (["photons"], ["elastic"])] == ["1/ns", "1/ns"]
+
+
 def test_emitters_are_listed_with_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["emitters", "--json"]) == 0
     listed = {e["emitter"]: [p["name"] for p in e["parameters"]] for e in json.loads(capsys.readouterr().out)}

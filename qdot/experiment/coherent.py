@@ -101,7 +101,7 @@ class Coherent(Timed):
         return self.is_pulsed or (not any(isinstance(d, CW) for d in self.drives) and self._decays_only())
 
     @property
-    def _window_of_light(self) -> str:
+    def window_of_light(self) -> str:
         """What `window` says, but for a source that a static term drives for ever."""
         return self.window if self._is_counted_to_the_end() else "continuous"
 
@@ -169,7 +169,7 @@ class Coherent(Timed):
             runs = self._steadily(lambda s: s.spectrum(s.fields(light), energies), "spectrum", "")
         self._positive(photons, label)
         values, bound = self._measure(runs, f"spectrum of {label}")
-        return Spectrum(name_of(label), stage or self.stages[-1], self._window_of_light, energies, values, elastic, photons, bound)
+        return Spectrum(name_of(label), stage or self.stages[-1], self.window_of_light, energies, values, elastic, photons, bound)
 
     def filtered_g2(
         self, tau_ns: Any, energies_ueV: tuple[float, float], fwhm_ueV: float | tuple[float, float], first: Label, second: Label | None = None
@@ -271,7 +271,7 @@ class Coherent(Timed):
             first,
             second,
             stage or self.stages[-1],
-            self._window_of_light,
+            self.window_of_light,
             delay,
             rho,
             stokes,
