@@ -243,6 +243,8 @@ def _fit(
             _note(f"report, figure and record in {out}")
         found = result.as_dict()
     _print(_as_json(found) if as_json else _tables(_fit_tables(found)))
+    for one in found.get("warnings", ()):
+        _note(f"warning: {one}")
     if found.get("converged") is False:
         _note("the fit did not converge: start nearer to a solution, vary fewer parameters or bound them")
         raise typer.Exit(FAILED)

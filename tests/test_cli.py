@@ -576,6 +576,17 @@ def test_a_csv_that_cannot_be_used_is_one_message_and_exit_code_2(tmp_path: Path
         assert str(path) in error
 
 
+def test_a_fit_that_the_data_reject_says_so_and_which_value_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "g2.csv"
+    data.write_text("power_uW,g2_zero,g2_zero_error\n1,-0.5,0.001\n2,0.9,0.001\n4,0.1,0.001\n")
+    options = ["--emitter", "DarkLoadedCascade", "--vary", "pump_per_ns_per_uW=1e-2:1e-4:1", "--label", "X", "--json"]
+    assert cli.main(["fit", str(data), *options]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["warnings"] == [line.removeprefix("qdot: warning: ") for line in error.splitlines()]
+    assert "the data reject the model: chi2" in error and "p = 0" in error
+    assert "g2.csv: g2_zero is -0.5 +- 0.001 at power_uW = 1, and cannot be negative" in error
+
+
 def test_a_fit_that_does_not_converge_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     found = {"chi2_per_dof": None, "converged": False, "parameters": {"x": {"value": 1.0, "minus": None, "plus": None, "limit": None}}}
     monkeypatch.setattr(study, "fit", lambda name, data=None, out=None: found)
