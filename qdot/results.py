@@ -103,7 +103,9 @@ class Spectrum:
 
     def __str__(self) -> str:
         lines = [f"spectrum of {self.label} at stage {self.stage}, {self.window}, error bound {self.error_bound:.1e}"]
-        lines += [f"  all light: {self.photons:.10g} {self.photons_unit}"] + [f"  elastic line at {e:.6g} ueV: {v:.10g} {self.photons_unit}" for e, v in self.elastic]
+        lines += [f"  all light: {self.photons:.10g} {self.photons_unit}"] + [
+            f"  elastic line at {e:.6g} ueV: {v:.10g} {self.photons_unit}" for e, v in self.elastic
+        ]
         lines += [f"{'energy_ueV':>14}  value ({self.unit})"]
         body = [f"{x:14.6g}  {v:.10g}" for x, v in zip(self.energy_ueV, self.value, strict=True)]
         return "\n".join(lines + (body if len(body) <= 24 else [*body[:12], f"{'...':>14}", *body[-11:]]))

@@ -593,8 +593,10 @@ BEATEN = 1.0 / (1.0 + (FSS_UEV / 0.6582119569 / DECAY) ** 2)
 
 def polarised_pair(pump: bool) -> Model:
     """XX, prepared or pumped from G, that decays through X_H or X_V, which are FSS_UEV apart."""
-    halves = [Jump.of(a, b, r, photon=p, polarisation=k) for a, b, r, p, k in (
-        ("XX", "XH", 1.0, "XX", "H"), ("XX", "XV", 1.0, "XX", "V"), ("XH", "G", DECAY, "X", "H"), ("XV", "G", DECAY, "X", "V"))]
+    halves = [
+        Jump.of(a, b, r, photon=p, polarisation=k)
+        for a, b, r, p, k in (("XX", "XH", 1.0, "XX", "H"), ("XX", "XV", 1.0, "XX", "V"), ("XH", "G", DECAY, "X", "H"), ("XV", "G", DECAY, "X", "V"))
+    ]
     pumps = [Jump.of("G", "XX", 1.0, drive="laser")] if pump else []
     return Model(("G", "XH", "XV", "XX"), start="XX", energies_ueV={"XH": FSS_UEV / 2, "XV": -FSS_UEV / 2}, jumps=(*halves, *pumps))
 
@@ -616,11 +618,11 @@ def test_detectors_of_one_polarisation_see_its_light_alone_and_share_it() -> Non
     both = Detector("A", sees="X:H"), Detector("B", sees="X:V")
     pair = qdot.Experiment(polarised_pair(False), detectors=both)
     assert pair.clicks().probabilities == pytest.approx(np.array([[0.0, 0.5], [0.5, 0.0]]), abs=1e-12)
-    with pytest.raises(InputError, match="'X' in polarisation H.*'A': 0.6, 'B': 0.5"):
+    with pytest.raises(InputError, match=r"'X' in polarisation H.*'A': 0.6, 'B': 0.5"):
         pair.replace(detectors=(Detector("A", sees="X:H", share=0.6), Detector("B", sees="X", share=0.5)))
     with pytest.raises(InputError, match="told apart: X:H, X:V, got D"):
         pair.replace(detectors=Detector("A", sees="X:D"))
-    with pytest.raises(InputError, match="lost alike from both.*Detector"):
+    with pytest.raises(InputError, match=r"lost alike from both.*Detector"):
         pair.replace(collection={"X:H": 0.5})
     cw = qdot.Experiment(polarised_pair(True), drive=CW(name="laser")).analysed(XX="D", X="D")
     tau = np.array([-0.4, 0.3, 1.0])

@@ -39,7 +39,8 @@ def read_series(
 
     x: column of the setting (default: the first). value: column of the quantity (default: the first one after x that has an uncertainty, or
     that is counted). error: its standard error, one column or (downwards, upwards); by default the columns named like the value with `_error`,
-    or with `_minus` and `_plus`, before the unit or after it: `decay_ns` has `decay_error_ns` or `decay_ns_error`. Without one, a column named `counts` (or `..._counts`) is
+    or with `_minus` and `_plus`, before the unit or after it: `decay_ns` has `decay_error_ns` or `decay_ns_error`.
+    Without one, a column named `counts` (or `..._counts`) is
     Poisson distributed, and one named `clicks` beside `trials` binomially; are_counts: the value is counted, whatever its name.
     Other columns may hold anything.
     between: (low, high) of x in the file's own unit, rows outside are left out; skip_bad: leave out rows with entries that are no numbers. Both

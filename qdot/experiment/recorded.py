@@ -124,6 +124,7 @@ class Recorded(Coherent):
         counts; a train counts it over its period. Raises InputError for what photon numbers cannot tell (see docs/detection.md).
         """
         top = count_of(max)
+        self._check_counted("clicks")
         if not self.detectors:
             raise bad("Experiment.detectors", "be at least one for clicks", 0, 'for example detectors=[qdot.detection.Detector("A", share=0.5)]')
         shape = detection.outcome_shape(self.detectors, int(np.maximum(top, 1)))

@@ -17,7 +17,7 @@ from qdot.errors import bad, unknown
 from qdot.model import Dephasing, Filter, Model
 from qdot.polarisation import NAMED
 from qdot.scenario.asked import check_compute, check_recorded
-from qdot.scenario.messages import checked, named
+from qdot.scenario.messages import checked, in_words_of_the_file, named
 from qdot.scenario.source import cavity_of, check_levels, couplings_of, detector_of, drives_of, jump_of, level_in
 from qdot.scenario.tables import MAX_STATES, STAGE, ComputeTable, FileTable
 
@@ -124,7 +124,7 @@ def replaced(table: Mapping[str, Any], name: str, value: float) -> dict[str, Any
 
 def from_table(table: Mapping[str, Any], where: str = "") -> Scenario:
     """Check a scenario that is already parsed into dictionaries and lists. where: the file's name, for the messages."""
-    with named(where):
+    with named(where), in_words_of_the_file():
         return scenario_of(checked(table), where)
 
 
@@ -153,7 +153,7 @@ def scenario_of(file: FileTable, where: str) -> Scenario:
     for label in file.collect:
         if ":" in label and label not in model.lines:
             must = "name a line, not a polarisation: what is collected is lost alike from both"
-            raise bad(f"collect.{label}", must, repr(label), f"let a [[detector]] see it: sees = \"{label}\"")
+            raise bad(f"collect.{label}", must, repr(label), f'let a [[detector]] see it: sees = "{label}"')
         if label not in model.lines:
             raise unknown(f"collect.{label} (a label that the source emits)", label, model.lines)
     bare = Scenario(model, drives, dict(file.collect), file.compute, file.picture, where, analyse=dict(file.analyse))

@@ -10,7 +10,7 @@ import numpy as np
 
 from qdot.experiment.setup import name_of
 from qdot.scenario.asked import g2_requests
-from qdot.scenario.messages import in_range, named
+from qdot.scenario.messages import in_range, in_words_of_the_file, named
 from qdot.scenario.tables import STAGE, ClicksTable, ComputeTable, G2Table, SidePeaksTable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(scenario: Scenario) -> dict[str, Any]:
     ask = scenario.compute
     result: dict[str, Any] = {"stage": STAGE}
     errors: dict[str, float] = {}
-    with named(scenario.where), in_range():
+    with named(scenario.where), in_words_of_the_file(), in_range():
         experiment = scenario.experiment()
         result["window"] = _window(scenario, experiment)
         if ask.populations:
