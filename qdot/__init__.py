@@ -34,6 +34,7 @@ __all__ = [
     "drive",
     "emitters",
     "fit",
+    "fitting",
     "from_qutip",
     "inversion",
     "lindblad",
@@ -49,6 +50,8 @@ __all__ = [
     "sensitivities",
     "simulate_tags",
     "sweep",
+    "sweeping",
+    "tags",
 ]
 
 
@@ -91,8 +94,8 @@ def __getattr__(name: str) -> Any:
         from qdot import sensitivity
 
         return sensitivity.sensitivities
-    if name == "inversion":
+    if name in ("fitting", "inversion", "sweeping", "tags"):
         import importlib
 
-        return importlib.import_module("qdot.inversion")
+        return importlib.import_module(f"qdot.{name}")
     raise AttributeError(f"module 'qdot' has no attribute {name!r}")

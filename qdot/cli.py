@@ -243,6 +243,8 @@ def _fit(
             _note(f"report, figure and record in {out}")
         found = result.as_dict()
     _print(_as_json(found) if as_json else _tables(_fit_tables(found)))
+    for one in found.get("warnings", ()):
+        _note(f"warning: {one}")
     if found.get("converged") is False:
         _note("the fit did not converge: start nearer to a solution, vary fewer parameters or bound them")
         raise typer.Exit(FAILED)
@@ -594,7 +596,7 @@ def _number(value: object) -> str:
     return f"{value:.8g}" if isinstance(value, float) else str(value)
 
 
-UNITS = {"flux_per_ns": "1/ns"}
+UNITS = {"flux_per_ns": "1/ns", "mean_first_ns": "ns", "mean_delay_ns": "ns"}
 
 
 def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
@@ -607,7 +609,7 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
     joint = bool(numbers) and isinstance(numbers[0], list)
     for n, p in enumerate([] if joint else numbers):
         single.add_row(f"P({n})", _number(p), "")
-    skip = {"stage", "window", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors", *FIELD_TITLES}
+    skip = {"stage", "window", "labels", "populations", "flux_per_ns", "g2", "photon_numbers", "side_peaks", "recorded", "errors", *FIELD_TITLES}
     for key, value in result.items():
         if key in skip:
             continue
@@ -615,7 +617,8 @@ def _scenario_tables(result: Mapping[str, Any]) -> Iterable[Table]:
             single.add_row(place, _number(one), "")
     yield single
     if joint:
-        table = _table("joint photon numbers P(n, m): n down, m across", "n", *(str(m) for m in range(len(numbers[0]))))
+        first, second = result["labels"]
+        table = _table(f"joint photon numbers P(n, m): n of {first} down, m of {second} across", "n", *(str(m) for m in range(len(numbers[0]))))
         for n, row in enumerate(numbers):
             table.add_row(str(n), *(_number(p) for p in row))
         yield table
@@ -643,19 +646,22 @@ FIELD_TITLES = {
     "interference": "two-photon interference",
     "two_photon_state": "two-photon state",
     "arrival_times": "arrival times",
-    "delay_distribution": "density of the delay, 1/ns",
+    "delay_distribution": "density of the delay in 1/ns",
 }
 """What rests on fields or on the time of photons, with its heading."""
 
 
 def _field_tables(title: str, found: Mapping[str, Any]) -> Iterable[Table]:
     """Figures, curves and density matrices of one of them."""
-    figures = {k: v for k, v in found.items() if v is None or isinstance(v, int | float)}
-    figures |= {f"elastic line at {line['energy_ueV']:g} ueV": line["photons"] for line in found.get("elastic", [])}
+    whose = [found[key] for key in ("label", "first", "second") if key in found]
+    title = f"{title} of {' and '.join(whose)}" if whose else title
+    unit = found.get("photons_unit", "")
+    figures = {k: (v, UNITS.get(k, unit if k == "photons" else "")) for k, v in found.items() if v is None or isinstance(v, int | float)}
+    figures |= {f"elastic line at {line['energy_ueV']:g} ueV": (line["photons"], unit) for line in found.get("elastic", [])}
     if figures:
-        table = _table(title, "quantity", "value")
-        for name, value in figures.items():
-            table.add_row(name, _number(value))
+        table = _table(title if "value" not in found else f"{title}: photons", "quantity", "value", "unit")
+        for name, (value, of_value) in figures.items():
+            table.add_row(name, _number(value), of_value)
         yield table
     rho = found.get("density_matrix")
     if rho:
@@ -739,7 +745,7 @@ def _numbers_in(value: Any, name: str = "") -> Iterable[tuple[str, float | None]
     """Every number of a result by its dotted name."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            if key not in ("errors", "tau_ns"):
+            if key not in ("errors", "tau_ns") and not (key == "energy_ueV" and isinstance(inner, list)):
                 yield from _numbers_in(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list):
         for i, inner in enumerate(value):
@@ -748,11 +754,22 @@ def _numbers_in(value: Any, name: str = "") -> Iterable[tuple[str, float | None]
         yield name, value
 
 
+MOST_COLUMNS = 40
+"""From more columns on, the table of a sweep leaves lists and matrices to --json."""
+
+
 def _sweep_tables(points: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
+    """One row for each point; a point without a column's number has a dash there."""
     rows = [{**point["at"], **dict(_numbers_in(point["result"]))} for point in points]
-    table = _table(f"{len(rows)} points", *rows[0])
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    title = f"{len(rows)} points"
+    if len(columns) > MOST_COLUMNS:
+        every, varied = len(columns), {name for point in points for name in point["at"]}
+        columns = [name for name in columns if name in varied or not ("[" in name or name.startswith("two_photon_state.coincidences."))]
+        title += f"; {every - len(columns)} numbers in lists and matrices are left out, --json has them"
+    table = _table(title, *columns)
     for row in rows:
-        table.add_row(*map(_number, row.values()))
+        table.add_row(*(_number(row.get(name)) for name in columns))
     yield table
 
 

@@ -23,6 +23,16 @@ def bad(argument: str, must: str, got: object, remedy: str = "") -> InputError:
     return InputError(f"{argument} must {must}, got {got}" + (f"; {remedy}" if remedy else ""))
 
 
+def short(given: object) -> str:
+    """What was given, on one line that can be read.
+
+    >>> short(range(3)), len(short(list(range(100))))
+    ('range(0, 3)', 80)
+    """
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def unknown(argument: str, name: object, known: Iterable[str]) -> InputError:
     """A name that is not among the known ones, with the nearest of them.
 

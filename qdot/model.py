@@ -365,6 +365,12 @@ def check(model: Model) -> None:
             if a == b:
                 raise bad(f"cavity[{i}].transitions", "join two different levels", f"{a!r} -> {b!r}")
     _check_filters(model)
+    told_apart = {f"{e.photon}:{e.polarisation}": e for e in (*model.jumps, *model.modes) if e.photon is not None and e.polarisation}
+    for name in (*model.lines, *model.groups):
+        if name in told_apart:
+            e = told_apart[name]
+            must = f"differ from line {e.photon!r} in polarisation {e.polarisation}, which has this name"
+            raise bad(f"line {name!r}", must, "one name for both", "rename the line")
     for group, members in model.groups.items():
         if group in model.lines:
             raise bad(f"groups.{group}", "differ from every line's name", repr(group), "rename the group")

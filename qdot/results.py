@@ -93,12 +93,19 @@ class Spectrum:
         """Unit of `value`."""
         return "1/(ns ueV)" if self.window == "continuous" else "1/ueV"
 
+    @property
+    def photons_unit(self) -> str:
+        """Unit of `photons` and of the elastic lines."""
+        return "1/ns" if self.window == "continuous" else "per period" if "period" in self.window else "per pulse"
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype) if copy or dtype is not None else self.value
 
     def __str__(self) -> str:
         lines = [f"spectrum of {self.label} at stage {self.stage}, {self.window}, error bound {self.error_bound:.1e}"]
-        lines += [f"  all light: {self.photons:.10g}"] + [f"  elastic line at {e:.6g} ueV: {v:.10g} per ns" for e, v in self.elastic]
+        lines += [f"  all light: {self.photons:.10g} {self.photons_unit}"] + [
+            f"  elastic line at {e:.6g} ueV: {v:.10g} {self.photons_unit}" for e, v in self.elastic
+        ]
         lines += [f"{'energy_ueV':>14}  value ({self.unit})"]
         body = [f"{x:14.6g}  {v:.10g}" for x, v in zip(self.energy_ueV, self.value, strict=True)]
         return "\n".join(lines + (body if len(body) <= 24 else [*body[:12], f"{'...':>14}", *body[-11:]]))

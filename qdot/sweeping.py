@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qdot.drive import CW
-from qdot.errors import InputError, bad, unknown
+from qdot.errors import InputError, bad, short, unknown
 from qdot.evolve import NotUnique, dense
 from qdot.experiment import EPS, FLOOR, Experiment
 from qdot.generator import Generator, classical_moves, rate
@@ -95,6 +95,8 @@ def sweep(experiment: Experiment, over: Mapping[str, Sequence[float]], executor:
     >>> found["g2_zero"].shape, found["populations"].shape
     ((3,), (3, 6))
     """
+    if not isinstance(experiment, Experiment):
+        raise bad("sweep experiment", "be an Experiment", short(experiment), "for example qdot.Experiment(source, drive)")
     axes = {name: _axis(name, values) for name, values in over.items()}
     if not axes or not quantities:
         raise bad(

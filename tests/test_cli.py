@@ -341,6 +341,22 @@ def test_without_json_there_is_a_table_for_the_lab_book(name: str, capsys: pytes
     assert "error_bound" in out
 
 
+def test_tables_say_whose_light_and_in_which_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = 'spectrum = { energy_ueV = [0.0], label = "X" }\narrival_times = { label = "X" }\nphoton_numbers = { max = 1, labels = ["X", "Y"] }\n'
+    decay = '[[jump]]\nfrom = "X"\nto = "D"\nrate_per_ns = 1.0\nphoton = "X"\n[[jump]]\nfrom = "D"\nto = "G"\nrate_per_ns = 1.0\nphoton = "Y"\n'
+    (tmp_path / "decay.toml").write_text(f'levels = ["G", "D", "X"]\nstart = "X"\n{decay}[compute]\n{asked}')
+    (tmp_path / "elastic.toml").write_text(ELASTIC.replace("rabi_per_ns = 0.0", "rabi_per_ns = 1.0"))
+    assert cli.main(["run", str(tmp_path / "decay.toml")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith("stage: collected, window: all times after the start ")
+    for words in ("spectrum of X: photons", "photons 1 per pulse", "mean_first_ns 1 ns", "arrival times of X", "n of X down, m of Y across"):
+        assert words in printed
+    assert printed.count("spectrum of X ") == 1
+    assert cli.main(["run", str(tmp_path / "elastic.toml")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[-1] for line in lines if line[:1] in (["photons"], ["elastic"])] == ["1/ns", "1/ns"]
+
+
 def test_emitters_are_listed_with_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["emitters", "--json"]) == 0
     listed = {e["emitter"]: [p["name"] for p in e["parameters"]] for e in json.loads(capsys.readouterr().out)}
@@ -366,6 +382,56 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 SWEEP = str(EXAMPLES / "dark_loaded_cascade_cw.toml")
+
+
+ELASTIC = """
+levels = ["G", "X"]
+[[jump]]
+from = "X"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+[[coupling]]
+between = ["G", "X"]
+rabi_per_ns = 0.0
+drive = "laser"
+[[jump]]
+from = "G"
+to = "X"
+rate_per_ns = 0.5
+[[drive]]
+name = "laser"
+shape = "cw"
+[compute]
+spectrum = { energy_ueV = [0.0] }
+"""
+
+
+def _columns(printed: str) -> list[dict[str, str]]:
+    """The rows of a printed table by their headings."""
+    heads, _, *rows = (line.split() for line in printed.splitlines()[1:] if line.strip())
+    return [dict(zip(heads, row, strict=True)) for row in rows]
+
+
+def test_the_columns_of_a_sweep_are_filled_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "elastic.toml").write_text(ELASTIC)
+    arguments = ["sweep", str(tmp_path / "elastic.toml"), "--vary", "coupling[0].rabi_per_ns=0:1:2"]
+    assert cli.main([*arguments, "--json"]) == 0
+    wanted = [point["result"] for point in json.loads(capsys.readouterr().out)["points"]]
+    assert [len(one["spectrum"]["elastic"]) for one in wanted] == [0, 1]
+    assert cli.main(arguments) == 0
+    found = _columns(capsys.readouterr().out)
+    assert [row["spectrum.elastic[0].photons"] for row in found] == ["-", f"{wanted[1]['spectrum']['elastic'][0]['photons']:.8g}"]
+    assert [float(row["error_bound"]) for row in found] == pytest.approx([one["error_bound"] for one in wanted], rel=1e-6)
+    assert [float(row["spectrum.value[0]"]) for row in found] == pytest.approx([one["spectrum"]["value"][0] for one in wanted], rel=1e-6)
+
+
+def test_a_sweep_of_matrices_shows_scalars_and_points_to_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sweep", str(EXAMPLES / "entangled_state.toml"), "--vary", "jump[0].rate_per_ns=1:2:2"]) == 0
+    printed = capsys.readouterr().out
+    assert "--json has them" in printed.splitlines()[0]
+    assert set(_columns(printed)[0]) >= {"jump[0].rate_per_ns", "two_photon_state.concurrence", "error_bound"}
+    assert len(_columns(printed)[0]) < 12
 
 
 def test_a_sweep_is_the_scenario_at_every_point_of_the_grid(capsys: pytest.CaptureFixture[str]) -> None:
@@ -508,6 +574,18 @@ def test_a_csv_that_cannot_be_used_is_one_message_and_exit_code_2(tmp_path: Path
         out, error = capsys.readouterr()
         assert (out, error.count("\n")) == ("", 1)
         assert str(path) in error
+
+
+def test_a_fit_that_the_data_reject_says_so_and_which_value_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "g2.csv"
+    data.write_text("power_uW,g2_zero,g2_zero_error\n1,-0.5,0.001\n2,0.9,0.001\n4,0.1,0.001\n")
+    options = ["--emitter", "DarkLoadedCascade", "--vary", "pump_per_ns_per_uW=1e-2:1e-4:1", "--label", "X", "--json"]
+    assert cli.main(["fit", str(data), *options]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["warnings"] == [line.removeprefix("qdot: warning: ") for line in error.splitlines()]
+    assert "the data reject the model: chi2" in error
+    assert "p = 0" in error
+    assert "g2.csv: g2_zero is -0.5 +- 0.001 at power_uW = 1, and cannot be negative" in error
 
 
 def test_a_fit_that_does_not_converge_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

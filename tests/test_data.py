@@ -249,3 +249,27 @@ def test_what_the_correlator_printed_is_read_back(tmp_path: Path, capsys: pytest
     (tmp_path / "other.json").write_text('{"tau_ns": [1.0]}')
     with pytest.raises(InputError, match=r"other\.json must be what `qdot correlate --json` prints"):
         read_histogram(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize("name", ["flux_error_per_us", "flux_per_us_error", "flux_error_per_ns"])
+def test_an_error_is_named_before_or_after_the_unit_of_its_value(tmp_path: Path, name: str) -> None:
+    """After the unit it is in that unit; before another unit, in its own."""
+    error = 2e-4 if name.endswith("ns") else 0.2
+    with pytest.warns(DataWarning, match="one point"):
+        series = read_series(written(tmp_path, f"power_uW,flux_per_us,{name}\n1,4,{error}\n"))
+    assert series.value == pytest.approx([4e-3], rel=1e-14)
+    assert (series.minus, series.plus) == (pytest.approx([2e-4], rel=1e-14), pytest.approx([2e-4], rel=1e-14))
+
+
+def test_two_sided_errors_after_the_unit_are_in_it(tmp_path: Path) -> None:
+    series = read_series(written(tmp_path, "power_uW,decay_ps,decay_ps_minus,decay_ps_plus\n1,400,10,20\n2,300,10,20\n"))
+    assert np.ravel([series.minus, series.plus]) == pytest.approx([0.01, 0.01, 0.02, 0.02], rel=1e-14)
+
+
+def test_a_missing_error_and_a_negative_power_are_told_by_name_and_row(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="flux_per_ns wants flux_error_per_ns or flux_per_ns_error"):
+        read_series(written(tmp_path, "power_uW,flux_per_ns\n1,0.2\n"))
+    with pytest.raises(InputError, match="name its column g2_zero_error, or give it as error="):
+        read_series(written(tmp_path, "power_uW,g2_zero\n1,0.2\n"), "g2_zero")
+    with pytest.raises(InputError, match=r"\.csv row 3 power_mW must be >= 0, got -2|\.csv line 3 power_mW must be >= 0, got -2"):
+        read_series(written(tmp_path, "power_mW,g2_zero,g2_zero_error\n1,0.2,0.01\n-2,0.3,0.01\n"))

@@ -19,6 +19,7 @@ from scipy.special import erfc, erfcx
 import qdot
 from qdot import InputError
 from qdot.detection import Blinking, Chain, Detector, MeasuredResponse, Transmission, kernels_of, smoothed
+from qdot.drive import CW, Instant
 from qdot.model import Jump, Model
 
 SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
@@ -581,3 +582,60 @@ def test_results_print_and_go_to_plain_values() -> None:
     drawn = shown.draw(1e-3, np.random.default_rng(1))
     assert drawn.bin_width_ns == 0.5
     assert drawn.left_ns[0] == -1.75
+
+
+# ---- behind polarisers ---------------------------------------------------------------------------------------------------------------------------------
+
+FSS_UEV, DECAY = 0.9, 1.1
+BEATEN = 1.0 / (1.0 + (FSS_UEV / 0.6582119569 / DECAY) ** 2)
+"""What the fine structure leaves of the interference of HH and VV, summed over all delays: Re of decay / (decay + i S / hbar), whose square it is."""
+
+
+def polarised_pair(pump: bool) -> Model:
+    """XX, prepared or pumped from G, that decays through X_H or X_V, which are FSS_UEV apart."""
+    halves = [
+        Jump.of(a, b, r, photon=p, polarisation=k)
+        for a, b, r, p, k in (("XX", "XH", 1.0, "XX", "H"), ("XX", "XV", 1.0, "XX", "V"), ("XH", "G", DECAY, "X", "H"), ("XV", "G", DECAY, "X", "V"))
+    ]
+    pumps = [Jump.of("G", "XX", 1.0, drive="laser")] if pump else []
+    return Model(("G", "XH", "XV", "XX"), start="XX", energies_ueV={"XH": FSS_UEV / 2, "XV": -FSS_UEV / 2}, jumps=(*halves, *pumps))
+
+
+@pytest.mark.parametrize(("basis", "sees", "sign"), [("D", ("XX:D", "X:D"), 1.0), ("D", ("XX:D", "X:A"), -1.0), ("R", ("XX:R", "X:R"), -1.0)])
+def test_detectors_behind_polarisers_click_together_as_the_fine_structure_beats(basis: str, sees: tuple[str, str], sign: float) -> None:
+    detectors = Detector("A", sees=sees[0], efficiency=0.8), Detector("B", sees=sees[1], efficiency=0.5)
+    decay = qdot.Experiment(polarised_pair(False)).analysed(XX=basis, X=basis).replace(detectors=detectors)
+    found = decay.clicks().probabilities
+    assert found[1, 1] == pytest.approx(0.8 * 0.5 * 0.25 * (1.0 + sign * BEATEN), rel=1e-9)
+    assert found[1].sum() == pytest.approx(0.4, rel=1e-9)
+    laser = Instant(name="laser", dose_ns=50.0, period_ns=60.0)
+    train = qdot.Experiment(polarised_pair(True), drive=laser).analysed(XX=basis, X=basis).replace(detectors=detectors)
+    assert train.count_rates()["A"].registered_per_s == pytest.approx(0.4e9 / 60.0, rel=1e-9)
+    assert train.recorded_peaks(1).area == pytest.approx([1.0 + sign * BEATEN, 1.0], rel=1e-9)
+
+
+def test_detectors_of_one_polarisation_see_its_light_alone_and_share_it() -> None:
+    both = Detector("A", sees="X:H"), Detector("B", sees="X:V")
+    pair = qdot.Experiment(polarised_pair(False), detectors=both)
+    assert pair.clicks().probabilities == pytest.approx(np.array([[0.0, 0.5], [0.5, 0.0]]), abs=1e-12)
+    with pytest.raises(InputError, match=r"'X' in polarisation H.*'A': 0.6, 'B': 0.5"):
+        pair.replace(detectors=(Detector("A", sees="X:H", share=0.6), Detector("B", sees="X", share=0.5)))
+    with pytest.raises(InputError, match="told apart: X:H, X:V, got D"):
+        pair.replace(detectors=Detector("A", sees="X:D"))
+    with pytest.raises(InputError, match=r"lost alike from both.*Detector"):
+        pair.replace(collection={"X:H": 0.5})
+    cw = qdot.Experiment(polarised_pair(True), drive=CW(name="laser")).analysed(XX="D", X="D")
+    tau = np.array([-0.4, 0.3, 1.0])
+    recorded = cw.replace(detectors=(Detector("A", sees="XX:D"), Detector("B", sees="X:D"))).recorded_g2(tau)
+    assert recorded.g2 == pytest.approx(cw.g2(tau, "XX:D", "X:D").value, rel=1e-8)
+
+
+def test_simulated_tags_behind_polarisers_coincide_as_often_as_photon_numbers_say() -> None:
+    detectors = Detector("A", sees="XX:R"), Detector("B", sees="X:L")
+    pair = qdot.Experiment(polarised_pair(False)).analysed(XX="R", X="R").replace(detectors=detectors)
+    period, n = 50.0, 4000
+    tags = qdot.simulate_tags(pair, period * n, rng=np.random.default_rng(7), repeat_ns=period)
+    one, two = (np.unique((np.asarray(tags.times(c)) / (1e3 * period)).astype(int)) for c in (0, 1))
+    p = 0.25 * (1.0 + BEATEN)
+    assert abs(np.intersect1d(one, two).size - n * p) < 5.0 * math.sqrt(n * p * (1 - p))
+    assert abs(one.size - n / 2) < 5.0 * math.sqrt(n / 4)

@@ -95,7 +95,7 @@ def test_a_single_pulse_or_a_decay_prints_clicks_and_a_train_both() -> None:
         (CW + '[[detector]]\nname = "A"\ndead_time_kind = "paralyzable"\n', "did you mean 'paralysable'"),
         (CW + '[[detector]]\nname = "A"\nsees = "XX"\n', "detector[0].sees (a label that the source emits) must be one of 'X'"),
         (CW + "[[detector]]\nefficiency = 0.4\n", "detector[0].name must be given"),
-        (CW + '[[detector]]\nname = "A"\n[[detector]]\nname = "A"\nshare = 0.0\n', "Experiment.detectors[1].name must differ"),
+        (CW + '[[detector]]\nname = "A"\n[[detector]]\nname = "A"\nshare = 0.0\n', "detector[1].name must differ"),
         (CW + '[[detector]]\nname = "A"\n[[detector]]\nname = "B"\n', "add up to at most 1"),
         (CW + '[[detector]]\nname = "A"\nafterpulse_probability = 0.1\n', "afterpulse_time_ns"),
         (CW + '[[detector]]\nname = "A"\nresponse = { start_ns = 0.0, bin_ns = 0.1, weights = [] }\n', "detector[0].response"),
@@ -140,3 +140,34 @@ def test_the_command_line_prints_tables_and_json(capsys: pytest.CaptureFixture[s
     points = json.loads(capsys.readouterr().out)["points"]
     clicks = [p["result"]["recorded"]["clicks"]["heralding_efficiency"]["heralded|herald"] for p in points]
     assert clicks == pytest.approx([0.4] * 3, rel=1e-12)
+
+
+POLARISED = """
+levels = ["G", "H", "V"]
+start = "H"
+[[jump]]
+from = "H"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+polarisation = "H"
+[[jump]]
+from = "V"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+polarisation = "V"
+[analyse]
+X = "R"
+[compute]
+clicks = true
+"""
+
+
+def test_a_detector_of_a_file_sees_an_analysed_polarisation() -> None:
+    clicks = run(POLARISED + '[[detector]]\nname = "A"\nsees = "X:R"\nefficiency = 0.6\n')["recorded"]["clicks"]
+    assert clicks["click_probability"]["A"] == pytest.approx(0.3, rel=1e-9)
+    with pytest.raises(InputError, match=r"^detector\[0\].sees .X:H. must name a polarisation that is told apart: X:R, X:L, got H"):
+        run(POLARISED + '[[detector]]\nname = "A"\nsees = "X:H"\n')
+    with pytest.raises(InputError, match=r'^collect.X:R must name a line, not a polarisation.*sees = "X:R"'):
+        run(POLARISED.replace("[compute]", '[collect]\n"X:R" = 0.5\n[compute]'))

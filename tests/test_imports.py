@@ -142,3 +142,9 @@ def test_importing_qdot_loads_no_plotting_no_qutip_and_no_other_heavy_package() 
     code = f"import sys, qdot; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_rooms_that_are_loaded_late_are_attributes_of_the_package() -> None:
+    code = "import qdot; print(qdot.fitting.model_function, qdot.tags.merged, qdot.sweeping.Sweep, qdot.inversion.from_clicks)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -978,7 +978,7 @@ def test_what_rests_on_fields_is_refused_where_there_are_none_and_labels_are_che
         (pairs.replace('polarisation = "H"', 'polarisation = "h"', 1), r"jump\[0\]\.polarisation must be one of 'H', 'V'"),
         (pairs.replace('photon = "XX"\n', "", 1), r"jump\[0\]\.polarisation must belong to a photon"),
         (rate + "[compute]\nspectrum = { energy_ueV = [0.0] }\n", "rate equations hold no fields"),
-        (pulsed + '[[filter]]\nname = "f"\nline = "Z"\nfwhm_ueV = 1.0\n', r"filters\[0\]\.line"),
+        (pulsed + '[[filter]]\nname = "f"\nline = "Z"\nfwhm_ueV = 1.0\n', r"filter\[0\]\.line"),
     ):
         with pytest.raises(InputError, match=words):
             ask(text)
@@ -991,3 +991,47 @@ def test_a_filter_passes_what_its_lorentzian_leaves_of_the_spectrum() -> None:
         table = f'[[filter]]\nname = "f"\nline = "X"\nfwhm_ueV = {width}\nfock = 2\n'
         result = ask(start + table + '[compute]\nphoton_numbers = { max = 1, label = "f" }\n')
         close(result["mean_photons"], width / HBAR / (width / HBAR + 1.0), 1e-9)
+
+
+DECAY_OF_TWO = """
+levels = ["G", "X", "XX"]
+start = "XX"
+[[jump]]
+from = "XX"
+to = "X"
+rate_per_ns = 2.0
+photon = "XX"
+polarisation = "H"
+[[jump]]
+from = "X"
+to = "G"
+rate_per_ns = 1.0
+photon = "X"
+polarisation = "H"
+[compute]
+"""
+ASKED_OF_DECAY = {
+    "spectrum": ('{ energy_ueV = [0.0], label = "X" }', {"label": "X", "photons_unit": "per pulse"}),
+    "interference": ('{ label = ["X"] }', {"label": "X"}),
+    "two_photon_state": ('{ first = "XX", second = "X" }', {"first": "XX", "second": "X"}),
+    "arrival_times": ("{}", {"label": "XX + X"}),
+    "delay_distribution": ("{ tau_ns = [0.0] }", {"label": "XX + X"}),
+}
+
+
+@pytest.mark.parametrize("key", ASKED_OF_DECAY)
+def test_every_result_says_its_window_and_whose_light_it_is(key: str) -> None:
+    asked, said = ASKED_OF_DECAY[key]
+    result = scenario.run(scenario.load(f"{DECAY_OF_TWO}{key} = {asked}\n"))
+    assert (result["stage"], result["window"]) == ("collected", "all times after the start")
+    assert said.items() <= result[key].items()
+
+
+def test_the_window_of_a_static_drive_is_continuous_and_of_a_train_its_period() -> None:
+    static = DECAY_OF_TWO.replace("[compute]", '[[coupling]]\nbetween = ["G", "XX"]\nrabi_per_ns = 1.0\n[compute]')
+    found = scenario.run(scenario.load(static + "spectrum = { energy_ueV = [0.0] }\n"))
+    assert (found["window"], found["spectrum"]["photons_unit"]) == ("continuous", "1/ns")
+    pump = '[[jump]]\nfrom = "G"\nto = "XX"\nrate_per_ns = 1.0\ndrive = "laser"\n'
+    laser = '[[drive]]\nname = "laser"\nshape = "instant"\ndose_ns = 1.0\nperiod_ns = 5.0\n'
+    train = DECAY_OF_TWO.replace("[compute]", f"{pump}{laser}[compute]")
+    assert scenario.run(scenario.load(train + "flux = true\n"))["window"] == "one period of 5 ns in the periodic steady state"

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from qdot.data.units import split_unit
-from qdot.errors import bad, unknown
+from qdot.errors import bad, short, unknown
 
 Law = Literal["normal", "poisson", "binomial"]
 """How a value scatters around what is expected: with its standard errors, as counts, or as clicks in so many trials."""
@@ -66,9 +66,9 @@ class Series:
         if np.any(self.minus <= 0) or np.any(self.plus <= 0):
             raise bad("Series.minus and Series.plus", "be > 0 (standard errors)", "an error of zero or less", "give every point its uncertainty")
         if self.law != "normal" and (np.any(self.value < 0) or np.any(self.value != np.round(self.value))):
-            raise bad("Series.value", "be whole numbers >= 0 where they are counted", "others", "give raw counts, not rates or normalised ones")
+            raise bad("Series.value", "be whole numbers >= 0 where they are counted", short(self.value.tolist()), "give raw counts, not rates")
         if self.trials is not None and np.any((self.trials < self.value) | (self.trials != np.round(self.trials))):
-            raise bad("Series.trials", "be whole numbers, at least as many as the clicks", "others", "give the number of trials of each point")
+            raise bad("Series.trials", "be whole numbers, at least as many as the clicks", short(self.trials.tolist()), "give the trials of each point")
 
     @staticmethod
     def of_counts(x: np.ndarray, counts: np.ndarray, x_name: str, name: str, source: str) -> Series:
@@ -131,7 +131,7 @@ class Histogram:
         if not np.all(np.isfinite(left)) or not math.isfinite(self.bin_width_ns) or self.bin_width_ns <= 0:
             raise bad("Histogram.left_ns and bin_width_ns", "be finite, the width > 0 ns", self.bin_width_ns, "give the left edges of the bins")
         if not np.all(np.isfinite(counts)) or np.any(counts < 0) or np.any(counts != np.round(counts)):
-            raise bad("Histogram.counts", "be whole numbers >= 0", "others", "give raw counts, not normalised ones")
+            raise bad("Histogram.counts", "be whole numbers >= 0", short(counts.tolist()), "give raw counts, not normalised ones")
         if self.axis not in ("delay_ns", "time_ns"):
             raise unknown("Histogram.axis", self.axis, ["delay_ns", "time_ns"])
         object.__setattr__(self, "left_ns", left)

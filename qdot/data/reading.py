@@ -39,7 +39,8 @@ def read_series(
 
     x: column of the setting (default: the first). value: column of the quantity (default: the first one after x that has an uncertainty, or
     that is counted). error: its standard error, one column or (downwards, upwards); by default the columns named like the value with `_error`,
-    or with `_minus` and `_plus`, before the unit: `decay_ns` has `decay_error_ns`. Without one, a column named `counts` (or `..._counts`) is
+    or with `_minus` and `_plus`, before the unit or after it: `decay_ns` has `decay_error_ns` or `decay_ns_error`.
+    Without one, a column named `counts` (or `..._counts`) is
     Poisson distributed, and one named `clicks` beside `trials` binomially; are_counts: the value is counted, whatever its name.
     Other columns may hold anything.
     between: (low, high) of x in the file's own unit, rows outside are left out; skip_bad: leave out rows with entries that are no numbers. Both
@@ -53,7 +54,8 @@ def read_series(
         value = next((n for n in names if n != x and (_error_columns(n, names) or _law(n, names) != "normal")), None)
         if value is None:
             must = "hold a quantity with an uncertainty, for example g2_zero and g2_zero_error, or counts"
-            raise bad(f"{path}", must, ", ".join(names), "rename the columns; in Python, read_series takes value= and error= as well")
+            wanted = f"{names[1]} wants {_wanted_error(names[1])}; " if len(names) > 1 else ""
+            raise bad(f"{path}", must, ", ".join(names), f"{wanted}in Python, read_series takes value= and error= as well")
     errors = _error_columns(value, names) if error is None else (error, error) if isinstance(error, str) else error
     for column in (x, value):
         if column not in names:
@@ -61,16 +63,18 @@ def read_series(
     law = "poisson" if are_counts else "normal" if errors else _law(value, names)
     errors = None if are_counts else errors
     if not errors and law == "normal":
-        raise bad(f"{path}", f"hold the uncertainty of {value!r}", ", ".join(names), "name its column with error=")
+        raise bad(f"{path}", f"hold the uncertainty of {value!r}", ", ".join(names), f"name its column {_wanted_error(value)}, or give it as error=")
     for column in errors or ():
         if column not in names:
             raise unknown(f"{path} column", column, names)
-        if error is None and ending_of(inside(column)[0]) != ending_of(inside(value)[0]):
+        if error is None and ending_of(inside(_united(column, value))[0]) != ending_of(inside(value)[0]):
             raise bad(f"{path} column {column}", f"have the unit of {value}", ending_of(column) or "none", "rename it, or convert its numbers")
     more = (_trials(value, names),) if law == "binomial" else tuple(errors or ())
     positive = {*(errors or ())}
     rows, left_out = _kept(table, (x, value, *more), x, between, positive, skip_bad)
-    columns = [_numbers(table, rows, c, c in positive) * inside(c)[1] for c in (x, value, *more)]
+    columns = [_numbers(table, rows, c, c in positive) * inside(_united(c, value))[1] for c in (x, value, *more)]
+    if ending_of(inside(x)[0]) in ("uW", "fJ"):
+        _not_negative(table, rows, x, columns[0])
     if law != "normal":
         _whole(table, rows, value, columns[1])
     _told(table, rows, x, columns[0])
@@ -157,8 +161,8 @@ def _error_columns(value: str, names: list[str]) -> tuple[str, str] | None:
     quantity = split_unit(value)[0]
 
     def named(part: str) -> str | None:
-        alike = [n for n in names if split_unit(n)[0] == f"{quantity}_{part}" and n != value]
-        same = [n for n in alike if ending_of(n) == ending_of(value)]
+        alike = [n for n in names if n == f"{value}_{part}" or (split_unit(n)[0] == f"{quantity}_{part}" and n != value)]
+        same = [n for n in alike if ending_of(_united(n, value)) == ending_of(value)]
         return next(iter([*same, *alike]), None)
 
     for low, high in (("error", "error"), ("minus", "plus")):
@@ -166,6 +170,17 @@ def _error_columns(value: str, names: list[str]) -> tuple[str, str] | None:
         if found[0] is not None and found[1] is not None:
             return found[0], found[1]
     return None
+
+
+def _united(column: str, value: str) -> str:
+    """The column whose name ends in the unit of `column`: an error named after the whole value has the unit of the value."""
+    return value if column in (f"{value}_error", f"{value}_minus", f"{value}_plus") else column
+
+
+def _wanted_error(value: str) -> str:
+    """How the error of a column may be named."""
+    ending = ending_of(value)
+    return f"{value}_error" if not ending else f"{value.removesuffix(f'_{ending}')}_error_{ending} or {value}_error"
 
 
 def _why_bad(cell: str, positive: bool) -> str | None:
@@ -214,6 +229,12 @@ def _whole(table: Table, rows: list[Row], column: str, values: np.ndarray) -> No
     for row, v in zip(rows, values, strict=True):
         if v < 0 or v != round(v):
             raise bad(f"{table.path} {row.where} {column}", "be a whole number >= 0", f"{v:g}", "give raw counts, or their errors in a column of their own")
+
+
+def _not_negative(table: Table, rows: list[Row], column: str, values: np.ndarray) -> None:
+    for row, v in zip(rows, values, strict=True):
+        if v < 0:
+            raise bad(f"{table.path} {row.where} {column}", "be >= 0", row.cells[table.names.index(column)], "correct or remove that row")
 
 
 def _told(table: Table, rows: list[Row], x: str, values: np.ndarray) -> None:

@@ -28,8 +28,9 @@ class Detector:
     """A single-photon detector at one output of a splitter.
 
     name: of the detector, which is the name of its channel in a tag file.
-    sees: label of the light that reaches it, or several, or None for all light.
-    share: probability that the splitter sends a photon of this light here; the shares of all detectors that see one line add up to at most 1.
+    sees: label of the light that reaches it ("X", or "X:H" behind a polariser), or several, or None for all light.
+    share: probability that the splitter sends a photon of this light here; the shares of all detectors that see one line, or one of its
+    polarisations, add up to at most 1.
     efficiency: probability that a photon at the detector raises a count.
     dark_per_s: rate of dark counts (1/s), also ambient light. leakage_per_s: rate of counts from a continuous laser (1/s).
     leakage_per_pulse: mean number of counts from the laser at the start of each pulse, Poisson distributed, efficiency included.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qdot.errors import bad
+from qdot.errors import bad, short
 
 SIGMA_PER_FWHM = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 """Standard deviation of a Gaussian of full width at half maximum 1."""
@@ -40,7 +40,7 @@ class MeasuredResponse:
         if weights.shape != steps.shape:
             raise bad("MeasuredResponse.weights", f"hold one number for each of the {steps.size} bins", f"shape {weights.shape}", "one fewer than edges")
         if not np.all(np.isfinite(weights)) or np.any(weights < 0.0) or not weights.sum() > 0.0:
-            raise bad("MeasuredResponse.weights", "be finite numbers >= 0, not all zero", "others", "take off the background without going below 0")
+            raise bad("MeasuredResponse.weights", "be finite numbers >= 0, not all zero", short(weights.tolist()), "take off the background, but not below 0")
         object.__setattr__(self, "edges_ns", tuple(edges.tolist()))
         object.__setattr__(self, "weights", tuple((weights / weights.sum()).tolist()))
 

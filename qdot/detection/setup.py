@@ -6,7 +6,7 @@ The light comes as the objects of `statistics`, of which only what the two proto
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,18 +49,20 @@ class Pulsed(Protocol):
     def between(self, begin_ns: float, end_ns: float, axes: Sequence[Light], register: Register, y: np.ndarray) -> np.ndarray: ...
 
 
-def check_together(detectors: Sequence[Detector], lines: Mapping[str, Sequence[str]]) -> None:
-    """Names differ, and no line is shared out more than once. lines: {detector: the lines that it sees}."""
+def check_together(detectors: Sequence[Detector], seen: Callable[[Detector], Iterable[Channel]]) -> None:
+    """Names differ, and no channel of light is shared out more than once. seen: the channels that a detector looks at."""
     for i, d in enumerate(detectors):
         if not isinstance(d, Detector):
-            raise bad(f"Experiment.detectors[{i}]", "be a Detector", type(d).__name__, 'for example qdot.detection.Detector("A", share=0.5)')
+            raise bad(f"Experiment.detectors[{i}]", "be a Detector", repr(d), 'for example qdot.detection.Detector("A", share=0.5)')
         if d.name in [other.name for other in detectors[:i]]:
             raise bad(f"Experiment.detectors[{i}].name", "differ from the other detectors", repr(d.name), "rename one of them")
-    for line in dict.fromkeys(one for seen in lines.values() for one in seen):
-        seeing = [d for d in detectors if line in lines[d.name]]
+    channels = [tuple(seen(d)) for d in detectors]
+    for channel in dict.fromkeys(c for light in channels for c in light):
+        seeing = [d for d, light in zip(detectors, channels, strict=True) if channel in light]
         total = sum(d.share for d in seeing)
         if total > 1.0 + SHARES:
-            got = f"{total:g} for line {line!r} (" + ", ".join(f"{d.name!r}: {d.share:g}" for d in seeing) + ")"
+            where = f"line {channel.line!r}" + (f" in polarisation {channel.polarisation}" if channel.polarisation else "")
+            got = f"{total:g} for {where} (" + ", ".join(f"{d.name!r}: {d.share:g}" for d in seeing) + ")"
             raise bad("the shares of the detectors", "add up to at most 1 for each line", got, "give each what the splitter sends there, 0.5 if it is 50:50")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from qdot.drive import CW
-from qdot.errors import bad, number
+from qdot.errors import bad, number, short
 from qdot.evolve import NotUnique, TooManySteps
 from qdot.evolve.tail import Endless
 from qdot.experiment.setup import EPS, OTHER_STEPS, Label, delays_of, name_of, times_of, two_of
@@ -101,7 +101,7 @@ class Coherent(Timed):
         return self.is_pulsed or (not any(isinstance(d, CW) for d in self.drives) and self._decays_only())
 
     @property
-    def _window_of_light(self) -> str:
+    def window_of_light(self) -> str:
         """What `window` says, but for a source that a static term drives for ever."""
         return self.window if self._is_counted_to_the_end() else "continuous"
 
@@ -129,8 +129,8 @@ class Coherent(Timed):
     def hom_g2(self, tau_ns: Any, label: Label) -> Curve:
         """Coincidences at delay tau after a balanced splitter on which continuous light meets itself after a delay far beyond its memory.
 
-        (g2(tau) + 1 - |g1(tau)|^2) / 2 for equal polarisations, 1 far away; without interference (g2(tau) + 1) / 2. The light of the label is
-        taken as one mode for each line and polarisation.
+        (g2(tau) + 1 - |g1(tau)|^2) / 2 for equal polarisations, without interference (g2(tau) + 1) / 2. Far away 1, or 1 - e^2 / 2 where the share e
+        of the light is one elastic line, whose g1 does not fall. The light of the label is taken as one mode for each line and polarisation.
         """
         tau, me = delays_of(tau_ns), self._fieldwise("hom_g2")
         light = me._bright(label, None)
@@ -153,7 +153,7 @@ class Coherent(Timed):
         """
         energies = times_of("energy_ueV", energy_ueV, "ueV")
         if energies.ndim != 1 or energies.size == 0 or not np.all(np.isfinite(energies)):
-            raise bad("energy_ueV", "be a non-empty list of finite energies in ueV", "others")
+            raise bad("energy_ueV", "be a non-empty list of finite energies in ueV", short(energy_ueV), "for example np.linspace(-20.0, 20.0, 81)")
         return self._fieldwise("spectrum")._spectrum(energies, label, stage)
 
     def _spectrum(self, energies: np.ndarray, label: Label, stage: str | None) -> Spectrum:
@@ -169,7 +169,7 @@ class Coherent(Timed):
             runs = self._steadily(lambda s: s.spectrum(s.fields(light), energies), "spectrum", "")
         self._positive(photons, label)
         values, bound = self._measure(runs, f"spectrum of {label}")
-        return Spectrum(name_of(label), stage or self.stages[-1], self._window_of_light, energies, values, elastic, photons, bound)
+        return Spectrum(name_of(label), stage or self.stages[-1], self.window_of_light, energies, values, elastic, photons, bound)
 
     def filtered_g2(
         self, tau_ns: Any, energies_ueV: tuple[float, float], fwhm_ueV: float | tuple[float, float], first: Label, second: Label | None = None
@@ -214,7 +214,11 @@ class Coherent(Timed):
         begin, end = (0.0, math.inf) if gate is None else gate
         overlap = self._in_pulses(lambda p: p.overlap(p.fields(light), begin, end), "interference", "ask for hom_g2")
         counts = self._arrivals(lambda a: a.pairs(light, light, begin, end), "interference")
-        self._positive(counts.given[0], label)
+        mean = counts.given[0]
+        if gate is not None and not mean**2 >= np.finfo(float).tiny:
+            got = f"a mean of {mean:.2g} photons of {name_of(label)} from {begin:g} to {end:g} ns"
+            raise bad("gate_ns", "be a time in which there is light", got, "open the gate later or longer: arrival_times says when photons come")
+        self._positive(mean, label)
         r, t = reflectivity, 1.0 - reflectivity
 
         def figures(pair: tuple[float, np.ndarray]) -> np.ndarray:
@@ -271,7 +275,7 @@ class Coherent(Timed):
             first,
             second,
             stage or self.stages[-1],
-            self._window_of_light,
+            self.window_of_light,
             delay,
             rho,
             stokes,

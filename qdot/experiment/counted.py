@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qdot.errors import bad
+from qdot.errors import bad, short
 from qdot.evolve import is_metzler
 from qdot.experiment.setup import Label, Setup, count_of, delays_of, flat, name_of, times_of
 from qdot.model import Channel
@@ -108,7 +108,8 @@ class Counted(Setup):
         three = tuple(label) if isinstance(label, tuple) and len(label) == 3 else (label, label, label)
         tau1, tau2 = np.broadcast_arrays(np.asarray(tau1_ns, dtype=float), np.asarray(tau2_ns, dtype=float))
         if tau1.size == 0 or not (np.all(np.isfinite(tau1)) and np.all(np.isfinite(tau2)) and np.all(tau1 >= 0) and np.all(tau2 >= 0)):
-            raise bad("tau1_ns and tau2_ns", "be finite delays >= 0 in ns from the first photon", "others", "reorder the labels for a negative delay")
+            got = f"{short(tau1_ns)} and {short(tau2_ns)}"
+            raise bad("tau1_ns and tau2_ns", "be finite delays >= 0 in ns from the first photon", got, "reorder the labels for a negative delay")
         instead = "ask for photon_numbers, whose g3_zero is that of the pulses"
         if self.is_pulsed:
             raise bad("g3", "be asked of a continuous drive", "a pulsed one", instead)
@@ -245,7 +246,7 @@ class Counted(Setup):
         t = times_of("t_ns", t_ns)
         limit = np.inf if self.period_ns is None else self.period_ns
         if t.ndim != 1 or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(t > limit):
-            raise bad("t_ns", f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the period")
+            raise bad("t_ns", f"be times in ns between 0 and {limit:g}", short(t_ns), "count them from the start of the period")
         light = self._light(label, stage)
         runs = self._run(lambda p: p.profile(light, t), "emission_profile")
         values, bound = self._measure(runs, "emission_profile")

@@ -31,7 +31,7 @@ class Recorded(Coherent):
     def _detected(self, detector: Detector) -> dict[Channel, float]:
         """{channel: probability that a photon emitted there raises a count of this detector}."""
         factor = detector.share * detector.efficiency
-        return {c: factor * w for c, w in self._light(self._lines_seen(detector), None).items()}
+        return {c: factor * w for c, w in self._seen(detector).items()}
 
     def _two(self, first: str | None, second: str | None) -> tuple[Detector, Detector]:
         """Two different detectors by their names; by default the first two."""
@@ -75,7 +75,7 @@ class Recorded(Coherent):
         tau, width = delays_of(tau_ns), number("bin_ns", bin_ns, low=0.0, unit="ns")
         lights = self._detected(a), self._detected(b)
         rates = self._count_rate(a), self._count_rate(b)
-        lit = [name_of(self._lines_seen(d)) for d in (a, b)]
+        lit = [name_of(self.model.lines if d.sees is None else d.sees) for d in (a, b)]
         blinking, worst = self.blinking, 0.0
         for d, rate in zip((a, b), rates, strict=True):
             if rate.registered_per_s == 0.0:
@@ -124,11 +124,12 @@ class Recorded(Coherent):
         counts; a train counts it over its period. Raises InputError for what photon numbers cannot tell (see docs/detection.md).
         """
         top = count_of(max)
+        self._check_counted("clicks")
         if not self.detectors:
             raise bad("Experiment.detectors", "be at least one for clicks", 0, 'for example detectors=[qdot.detection.Detector("A", share=0.5)]')
         shape = detection.outcome_shape(self.detectors, int(np.maximum(top, 1)))
         means = detection.background_means(self.detectors, self.period_ns, window_ns)
-        groups = detection.splits_of(self.detectors, [self._light(self._lines_seen(d), None) for d in self.detectors])
+        groups = detection.splits_of(self.detectors, [self._seen(d) for d in self.detectors])
         lights, splits = [light for light, _ in groups], [split for _, split in groups]
         runs, beyond = self._detected_numbers(lights, sum(shape))
         patterns = runs.map(lambda p: detection.recorded_patterns(p, splits, shape, self.detectors, means, self.period_ns, self.blinking))

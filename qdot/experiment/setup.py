@@ -8,6 +8,7 @@ An error above `rtol` is refused: entry by entry in the rate picture, over the l
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,12 @@ import numpy as np
 from qdot import detection
 from qdot.detection import Blinking, Detector
 from qdot.drive import CW, Drive, Pulse
-from qdot.errors import InputError, bad, number, unknown
+from qdot.errors import InputError, bad, number, short, unknown
 from qdot.evolve import Endless, NotUnique, TooManySteps, reach
 from qdot.evolve.reduction import pattern
 from qdot.generator import Picture, Timeline, under
 from qdot.model import Channel, Filter, Model
-from qdot.polarisation import Polarisation, polarisation
+from qdot.polarisation import NAMED, Polarisation, polarisation
 from qdot.repeats import BEYOND, Repeats, errors
 from qdot.statistics import PulsedLight, SteadyLight, pulsed_light, steady_light
 
@@ -64,16 +65,32 @@ class Setup:
     rtol: float = 1e-9
     atol: float = 1e-12
     analysis: Mapping[str, Polarisation] = field(default_factory=dict)
-    filters: tuple[Filter, ...] = ()
+    filters: Sequence[Filter] = ()
     detectors: Sequence[Detector] = ()
     blinking: Blinking | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source, Model) and not isinstance(self.source, Source):
-            raise bad("Experiment.source", "be an emitter or a Model", type(self.source).__name__, "see `qdot emitters`")
-        for d in self.drives:
+        if isinstance(self.source, type) or not isinstance(self.source, Model | Source):
+            remedy = f"make one: {self.source.__name__}()" if isinstance(self.source, type) else "see `qdot emitters`"
+            raise bad("Experiment.source", "be an emitter or a Model", _called(self.source), remedy)
+        for d in _each(self.drive):
             if not isinstance(d, Drive):
-                raise bad("Experiment.drive", "be a drive of qdot.drive or a sequence of them", type(d).__name__, "for example qdot.drive.CW(power_uW=1.0)")
+                raise bad("Experiment.drive", "be a drive of qdot.drive or a sequence of them", _called(d), "for example qdot.drive.CW(power_uW=1.0)")
+        for name, example in (("collection", '{"X": 0.5}'), ("analysis", '{"X": qdot.polarisation.linear(45.0)}')):
+            if not isinstance(getattr(self, name), Mapping):
+                raise bad(f"Experiment.{name}", "be a mapping of labels", _called(getattr(self, name)), f"for example {example}")
+        for argument, given, kind, example in (
+            ("filters", self.filters, Filter, 'qdot.Filter("narrow", "X", fwhm_ueV=5.0)'),
+            ("detectors", self.detectors, Detector, 'qdot.detection.Detector("A", share=0.5)'),
+        ):
+            object.__setattr__(self, argument, tuple(_each(given)))
+            for i, one in enumerate(getattr(self, argument)):
+                if not isinstance(one, kind):
+                    raise bad(f"Experiment.{argument}[{i}]", f"be a {kind.__name__}", _called(one), f"for example {example}")
+        if self.filters:
+            source: Any = self.source
+            source = dataclasses.replace(source, fock=3) if getattr(source, "asks_for_fock", False) else source
+            self._behind_filters(source if isinstance(source, Model) else source.model())
         if self.picture not in (None, "rate", "lindblad"):
             raise unknown("Experiment.picture", self.picture, ["rate", "lindblad"])
         number("rtol", self.rtol, low=0.0, open_low=True)
@@ -81,13 +98,15 @@ class Setup:
         for line in self.analysis:
             if line not in self.model.lines:
                 raise unknown("Experiment.analysis (a line that the source emits)", line, self.model.lines)
+            for name in (f"{line}:{c.polarisation}" for c in self._channels(line)):
+                if name in self.model.lines or name in self.model.groups:
+                    raise bad(f"line {name!r}", f"differ from line {line!r} in a polarisation that is told apart", "one name for both", "rename the line")
         if self.collection:
             self._transmission(self.stages[-1])
         if self.blinking is not None and not isinstance(self.blinking, Blinking):
             raise bad("Experiment.blinking", "be a Blinking", type(self.blinking).__name__, "for example qdot.detection.Blinking(on_ns=1e4, off_ns=1e3)")
-        object.__setattr__(self, "detectors", tuple([self.detectors] if isinstance(self.detectors, Detector) else self.detectors))
         if self.detectors:
-            detection.check_together(self.detectors, {d.name: self._lines_seen(d) for d in self.detectors})
+            detection.check_together(self.detectors, self._seen)
 
     # ------------------------------------------------------------------------------------------------------------ set-up
 
@@ -109,7 +128,7 @@ class Setup:
         before, change = np.array(np.nan), np.array(np.inf)
         for fock in range(3, MOST_FOCK + 1):
             source = dataclasses.replace(self.source, fock=fock)
-            probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=())
+            probe = dataclasses.replace(self, source=source, collection={}, rtol=1.0, analysis={}, filters=(), detectors=(), blinking=None)
             now = probe._figures_of_light()
             last, change = change, np.abs(now - before)
             fall = np.clip(change / np.where(last > 0.0, last, np.inf), 0.0, 0.9)  # what further states change adds up to change / (1 - fall)
@@ -158,10 +177,16 @@ class Setup:
     def replace(self, changes: Mapping[str, Any] | None = None, **fields: Any) -> Self:
         """A new experiment with fields changed: replace(drive=...), or by dotted name, replace({"source.spin_flip_per_ns": 1e-4})."""
         new: dict[str, Any] = dict(fields)
+        if changes is not None and not isinstance(changes, Mapping):
+            raise bad("replace", "be given {dotted name: value}", _called(changes), 'for example replace({"drive.power_uW": 2.0}) or replace(rtol=1e-8)')
+        known = [f.name for f in dataclasses.fields(self)]
+        for name in fields:
+            if name not in known:
+                raise self._no_field(name, known)
         for name, value in (changes or {}).items():
             head, _, tail = name.partition(".")
-            if head not in {f.name for f in dataclasses.fields(self)}:
-                raise unknown("replace", name, [f.name for f in dataclasses.fields(self)])
+            if head not in known:
+                raise self._no_field(name, known)
             if not tail:
                 new[head] = value
                 continue
@@ -175,6 +200,16 @@ class Setup:
             else:
                 new[head] = _with(part, tail, value, head)
         return dataclasses.replace(self, **new)
+
+    def _no_field(self, name: str, known: Sequence[str]) -> InputError:
+        """The error for a name that no field has; a field of the source or of a drive is reached by its dotted name."""
+        parts = [("source", self.source), *(("drive", d) for d in self.drives[:1])]
+        inner = [f"{head}.{f.name}" for head, part in parts if dataclasses.is_dataclass(part) for f in dataclasses.fields(part)]
+        near = difflib.get_close_matches(name, [*known, *(one.partition(".")[2] for one in inner)], n=1)
+        dotted = [one for one in inner if near and one.partition(".")[2] == near[0]]
+        if not dotted or near[0] in known:
+            return unknown("replace", name, known)
+        return bad("replace", f"be one of {', '.join(map(repr, known))}, or a dotted name", repr(name), f"did you mean {{{dotted[0]!r}: ...}}?")
 
     def filtered(self, *filters: Filter) -> Self:
         """The same experiment with spectral filters in the light: qdot.model.Filter("narrow", "X", fwhm_ueV=5.0); what passes is the line "narrow"."""
@@ -211,7 +246,8 @@ class Setup:
             for label, eta in chain[name].items():
                 number(f"collection {label!r}", eta, low=0.0, high=1.0)
                 if ":" in label:
-                    raise bad(f"collection {label!r}", "name a line or a group, not a polarisation", label, 'use analysed and look at "line:polarisation"')
+                    must = "name a line or a group, not a polarisation: what is collected is lost alike from both"
+                    raise bad(f"collection {label!r}", must, label, f'let a detector see it: qdot.detection.Detector("A", sees={label!r})')
                 for line in self.model.lines_of(label, "collection"):
                     if line in seen:
                         raise bad(f"collection {label!r}", f"not name line {line!r} a second time", f"also in {seen[line]!r}", "give each line one probability")
@@ -233,8 +269,9 @@ class Setup:
         name, _, polarisation = label.rpartition(":")
         return (name, polarisation) if name else (label, "")
 
-    def _lines_seen(self, detector: Detector) -> tuple[str, ...]:
-        return self.model.lines if detector.sees is None else self.model.lines_of(detector.sees, f"detector {detector.name!r}: sees")
+    def _seen(self, detector: Detector) -> dict[Channel, float]:
+        """{channel of light that a detector looks at: probability that its photon reaches the last stage}."""
+        return self._light(self.model.lines if detector.sees is None else detector.sees, None, f"detector {detector.name!r}: sees")
 
     def _lines(self, label: Label) -> set[str]:
         """The lines behind a label, whatever their polarisation."""
@@ -255,7 +292,9 @@ class Setup:
                 chosen = [c for c in channels if not polarisation or c.polarisation == polarisation]
                 if not chosen:
                     known = [f"{line}:{c.polarisation}" for c in channels if c.polarisation]
-                    remedy = f"look at it in another basis: analysed({line}={polarisation!r})" if known else "this line does not tell polarisations apart"
+                    another = f"look at it in another basis: analysed({line}={polarisation if polarisation in NAMED else 'D'!r})"
+                    remedy = another if polarisation in NAMED else f"choose one of them, or {another}"
+                    remedy = remedy if known else "this line does not tell polarisations apart"
                     raise bad(
                         f"{argument} {one!r}",
                         "name a polarisation that " + (f"is told apart: {', '.join(known)}" if known else "there is"),
@@ -358,10 +397,15 @@ class Setup:
         raised = None if self._raised is None else cache(lambda: compute(self._steady("raised"))[0])
         return Repeats(both[0], both[1], lower, raised)
 
+    def _check_counted(self, what: str) -> None:
+        """Raise InputError where photons come for ever."""
+        if not self.is_pulsed and any(isinstance(d, CW) for d in self.drives):
+            instead = "ask for count_rates and recorded_g2" if what == "clicks" else "ask for g2 and flux"
+            raise bad(what, "be asked of a pulsed drive, or of a decay without any drive", "a continuous drive", instead)
+
     def _run(self, compute: Callable[[PulsedLight], T], what: str) -> Repeats[T]:
         """One quantity under pulses by every calculation, on several cores where the system is large."""
-        if not self.is_pulsed and any(isinstance(d, CW) for d in self.drives):
-            raise bad(what, "be asked of a pulsed drive, or of a decay without any drive", "a continuous drive", "ask for g2 and flux")
+        self._check_counted(what)
 
         def told(role: str, less: int = 0) -> T:
             try:
@@ -465,10 +509,20 @@ class Setup:
         return self._run(lambda p: float(p.moments((light,), (1,))[1]), "photon_numbers")
 
 
+def _each(given: Any) -> list[Any]:
+    """One thing, several, or none, as a list; whatever is no sequence is one thing."""
+    return [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _called(given: object) -> str:
+    """What was given, short: a class by its name."""
+    return f"the class {given.__name__}" if isinstance(given, type) else short(given)
+
+
 def delays_of(tau_ns: Any) -> np.ndarray:
     tau = times_of("tau_ns", tau_ns)
     if tau.ndim != 1 or tau.size == 0 or not np.all(np.isfinite(tau)):
-        raise bad("tau_ns", "be a non-empty list of finite delays in ns", tau_ns if np.size(tau_ns) < 6 else f"{np.shape(tau_ns)} values")
+        raise bad("tau_ns", "be a non-empty list of finite delays in ns", short(tau_ns))
     return tau
 
 

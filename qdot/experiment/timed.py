@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qdot.errors import bad
+from qdot.errors import bad, short
 from qdot.experiment.counted import Counted
 from qdot.experiment.setup import Label, name_of, times_of
 from qdot.model import Channel
@@ -72,7 +72,7 @@ class Timed(Counted):
         """
         t = self._inside("t_ns", t_ns)
         if np.any(np.diff(t) <= 0.0):
-            raise bad("t_ns", "be increasing", "other times", "sort them and remove repeats")
+            raise bad("t_ns", "be increasing", short(t_ns), "sort them and remove repeats")
         second = first if second is None else second
         a, b = self._bright(first, stage), self._bright(second, stage)
         values, bound = self._measure(self._arrivals(lambda one: one.joint(a, b, t), "correlation_map"), "correlation_map")
@@ -85,7 +85,10 @@ class Timed(Counted):
         limit = np.inf if self.period_ns is None else self.period_ns
         if t.ndim != 1 or t.size == 0 or not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(t > limit):
             raise bad(
-                argument, f"be times in ns between 0 and {limit:g}", "others", "count them from the start of the pulse's period, delays from the first photon"
+                argument,
+                f"be times in ns between 0 and {limit:g}",
+                short(given),
+                "count them from the start of the pulse's period, delays from the first photon",
             )
         return t
 

@@ -66,7 +66,7 @@ def compare(null: FitResult, alternative: FitResult, draws: int = 0, rng: np.ran
     """
     a, b = null.request, alternative.request
     if len(a.measured) != len(b.measured) or any(m is not n for m, n in zip(a.measured, b.measured, strict=True)):
-        raise bad("compare", "have two fits to the same measurements", "others", "give both fits the same objects")
+        raise bad("compare", "have two fits to the same measurements", "fits to different ones", "give both fits the same objects")
     if draws and rng is None:
         raise bad("compare rng", "be given with draws", "None", "for example np.random.default_rng(1)")
     gain = null.chi2 - alternative.chi2

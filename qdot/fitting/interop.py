@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from qdot.data import Histogram, Measured, Series
-from qdot.errors import bad
+from qdot.errors import bad, short
 from qdot.experiment import Experiment
 from qdot.fitting.answers import Label
 from qdot.fitting.observables import Observation
@@ -72,7 +72,7 @@ def _at(d: Measured, x: np.ndarray) -> Measured:
     if isinstance(d, Histogram):
         width = d.bin_width_ns
         if x.size < 2 or np.abs(np.diff(x) - width).max() > 1e-6 * width:
-            raise bad("x", f"be centres of neighbouring bins of {width:g} ns", "others", "give left_ns + bin_width_ns / 2")
+            raise bad("x", f"be centres of neighbouring bins of {width:g} ns", short(x.tolist()), "give left_ns + bin_width_ns / 2")
         return replace(d, left_ns=x - width / 2, counts=np.zeros(x.size))
     if d.trials is not None:
         trials = d.trials if np.array_equal(x, d.x) else np.ones(x.size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qdot.errors import bad
+from qdot.errors import bad, short
 
 REACH = 6.0
 """A Gaussian response is taken to this many standard deviations on either side."""
@@ -34,7 +34,12 @@ class Response:
         if measured:
             offset, weight = np.asarray(self.offset_ns, dtype=float), np.asarray(self.weight, dtype=float)
             if offset.ndim != 1 or offset.shape != weight.shape or offset.size < 2 or np.any(np.diff(offset) <= 0) or np.any(weight < 0) or weight.sum() <= 0:
-                raise bad("Response.offset_ns and weight", "be as long as each other, offsets increasing, weights >= 0", "others", "give the measured curve")
+                raise bad(
+                    "Response.offset_ns and weight",
+                    "be as long as each other, offsets increasing, weights >= 0",
+                    f"{short(offset.tolist())} and {short(weight.tolist())}",
+                    "give the measured curve",
+                )
             object.__setattr__(self, "offset_ns", offset)
             object.__setattr__(self, "weight", weight)
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from qdot.fitting.posterior import Posterior
 
 
+REJECTED = 1e-3
+"""Below this probability of a chi2 as large or larger the data reject the model."""
+
+
 @dataclass(frozen=True, eq=False)
 class Term:
     """One measurement beside its prediction, each array (n,), and its share of chi2. minus, plus: standard errors (root of the expected counts).
@@ -166,6 +170,23 @@ class FitResult:
         p = float(gammaincc(mean**2 / variance, self.chi2 * mean / variance)) if variance > 0 and mean > 0 else math.nan
         return Goodness(self.chi2, mean, math.sqrt(variance), p)
 
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the parameters doubtful: a model that the data reject, and values that what was measured cannot have."""
+        found = []
+        g = self.goodness
+        if self.dof > 0 and g.p_value < REJECTED:
+            found.append(f"the data reject the model: {g}; its intervals mean nothing, look for another model or at the errors of the data")
+        if self.experiment is not None and self.request.predict is None:
+            for t in self.terms:
+                below = np.flatnonzero(t.value < 0.0)
+                if below.size:
+                    k = int(below[0])
+                    more = f" ({below.size} of {t.value.size} values are negative)" if below.size > 1 else ""
+                    what = f"{t.source}: {t.name} is {t.value[k]:g} +- {t.plus[k]:.2g} at {t.x_name} = {t.x[k]:g}"
+                    found.append(f"{what}, and cannot be negative{more}; look at the background that was subtracted")
+        return tuple(found)
+
     def interval(self, name: str, confidence: float = 0.95) -> tuple[float | None, float | None]:
         """(low, high) of a parameter from its profile at this two-sided confidence, None on an open side."""
         if name not in self.parameters:
@@ -250,6 +271,7 @@ class FitResult:
                 }
                 for t in self.terms
             ],
+            "warnings": list(self.warnings),
             "left_out": [f"{d.source}: {out}" for d in self.request.measured for out in d.left_out],
             "method": self.method,
             "versions": dict(self.versions),
@@ -262,6 +284,7 @@ class FitResult:
             lines.append(f"  expected {self.goodness.expected:.1f} +- {self.goodness.spread:.1f}, p = {self.goodness.p_value:.3g}; AIC {self.aic:.2f}")
         if not self.converged:
             lines.append("  DID NOT CONVERGE: start nearer to a solution, vary fewer parameters or bound them")
+        lines += [f"  WARNING: {one}" for one in self.warnings]
         width = max(len(name) for name in [*self.parameters, *self.derived])
         lines += [f"  {name:<{width}}  {p}" for name, p in self.parameters.items()]
         if self.derived:

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from qdot.detection import Detector, background_means, replaced, response_matrix
-from qdot.errors import bad, number, unknown
+from qdot.errors import bad, number, short, unknown
 from qdot.inversion.estimates import LIMIT, TWO_SIDED, Estimate, Inversion, Limit, Spread
 from qdot.inversion.figures import Ratio, ratios
 from qdot.inversion.simplex import Mixture
@@ -153,6 +153,9 @@ def from_clicks(
     errors |= {name: number(f"calibrations {name!r}", e, low=0.0) for name, e in (calibrations or {}).items()}
     if not detectors:
         raise bad("detectors", "be at least one", 0, "give those whose clicks were counted")
+    for i, d in enumerate(detectors):
+        if not isinstance(d, Detector):
+            raise bad(f"detectors[{i}]", "be a Detector", repr(d), 'for example qdot.detection.Detector("A", share=0.5)')
     if draws and rng is None:
         raise bad("rng", "be given with draws", "nothing", "for example np.random.default_rng(1)")
     seen = _counts(counts, detectors)
@@ -229,7 +232,7 @@ def _counts(counts: np.ndarray | Mapping[Sequence[int], int], detectors: Sequenc
     if seen.ndim != len(detectors) or any(n < 2 or (n > 2 and not d.number_resolving) for n, d in zip(seen.shape, detectors, strict=False)):
         raise bad("counts", "have one axis per detector, of length 2 for a threshold detector", f"shape {seen.shape}", "outcome 0 is no click")
     if not np.all(np.isfinite(seen)) or np.any(seen < 0) or np.any(seen != np.round(seen)) or not seen.sum() > 0:
-        raise bad("counts", "be whole numbers >= 0, not all 0", "others", "give numbers of pulses, not probabilities")
+        raise bad("counts", "be whole numbers >= 0, not all 0", short(seen.tolist()), "give numbers of pulses, not probabilities")
     return seen
 
 

@@ -7,7 +7,7 @@ detector has several tags is one click.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,7 @@ MOST = 4
 """Counts of a number-resolving detector that are told apart: that many or more are the last outcome."""
 
 
+@runtime_checkable
 class Record(Protocol):
     """What is needed of a record of time tags (`qdot.tags.Tags`)."""
 
@@ -79,6 +80,8 @@ def from_tags(tags: Record, detectors: Sequence[Detector], period_ns: float | No
 
 def _period(tags: Record, period_ns: float | None) -> float:
     """In ps."""
+    if not isinstance(tags, Record):
+        raise bad("tags", "be a record of time tags", type(tags).__name__, "for arrays: qdot.Tags(time_ps, channel, duration_ps); for a file: qdot.read_tags")
     if period_ns is None and tags.period_ps is None:
         raise bad("period_ns", "be given: the record does not hold the period of the laser", "nothing", "for example period_ns=12.5")
     return 1e3 * number("period_ns", period_ns, low=0.0, open_low=True, unit="ns") if period_ns is not None else float(tags.period_ps or 0.0)

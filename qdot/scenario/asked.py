@@ -41,8 +41,9 @@ def check_compute(scenario: Scenario) -> None:
     if ask.g2 == ():
         raise bad("compute.g2", "be a table or hold at least one", "an empty list", "add { tau_ns = [...], first = ... } or leave g2 out")
     asked_of_light = [key for key in OF_LIGHT if getattr(ask, key) not in (False, None, ())]
-    if not (ask.populations or asked_of_light or scenario.detectors):
-        raise bad("compute", "ask for at least one of populations, flux, g2, photon_numbers and side_peaks", "none of them", "for example flux = true")
+    recorded = scenario.detectors or ask.clicks or ask.coincidences or ask.peaks
+    if not (ask.populations or asked_of_light or recorded):
+        raise bad("compute", f"ask for at least one of populations, {', '.join(OF_LIGHT)}", "none of them", "for example flux = true")
 
     def check(argument: str, label: str | Sequence[str] | None) -> None:
         if label is not None:

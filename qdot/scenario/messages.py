@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,32 @@ def named(place: str) -> Iterator[None]:
         if not place or str(error).startswith(place):
             raise
         raise InputError(f"{place}: {error}") from error
+
+
+IN_PYTHON = (
+    (re.compile(r"\bfilters\["), "filter["),
+    (re.compile(r"\bExperiment\.detectors\["), "detector["),
+    (re.compile(r"\bExperiment\.detectors\b"), "[[detector]]"),
+    (re.compile(r"\bdetector: (?=detector\[)"), ""),
+    (re.compile(r"qdot\.detection\.Detector\((.*?)\)"), r"[[detector]] with \1"),
+    (re.compile(r"analysed\((\w+)='(\w)'\)"), r'[analyse] \1 = "\2"'),
+    (re.compile(r"analysed\((\w+)=\.\.\.\)"), r"analyse.\1"),
+)
+"""How what experiments and models say is called in a file."""
+
+
+@contextmanager
+def in_words_of_the_file() -> Iterator[None]:
+    """Call what an error is about by its key in the file instead of its name in Python."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error)
+        for python, file in IN_PYTHON:
+            text = python.sub(file, text)
+        if text == str(error):
+            raise
+        raise InputError(text) from error
 
 
 @contextmanager
@@ -175,6 +202,9 @@ OWNERS = tuple(t for t in vars(tables).values() if isinstance(t, type) and issub
 
 def _unknown_key(path: str, key: str, owner: type[BaseModel]) -> InputError:
     """An unknown key with the nearest valid one, or with the table that it belongs to."""
+    if owner is tables.DriveTable and key in ("power_uW", "pulse_energy_fJ"):
+        must = "be absent: the strength of a drive is rate_per_ns of the [[jump]], or rabi_per_ns of the [[coupling]], that names it"
+        return bad(path, must, "a power", "write the rate at this power there (area_pi sets the area of a pulse)")
     keys = list(keys_of(owner))
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)[0]
     others = [_title(t) for t in OWNERS if t is not owner and key in keys_of(t)]

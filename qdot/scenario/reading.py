@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ from qdot.errors import bad, unknown
 from qdot.model import Dephasing, Filter, Model
 from qdot.polarisation import NAMED
 from qdot.scenario.asked import check_compute, check_recorded
-from qdot.scenario.messages import checked, named
+from qdot.scenario.messages import checked, in_words_of_the_file, named
 from qdot.scenario.source import cavity_of, check_levels, couplings_of, detector_of, drives_of, jump_of, level_in
 from qdot.scenario.tables import MAX_STATES, STAGE, ComputeTable, FileTable
 
@@ -124,7 +124,7 @@ def replaced(table: Mapping[str, Any], name: str, value: float) -> dict[str, Any
 
 def from_table(table: Mapping[str, Any], where: str = "") -> Scenario:
     """Check a scenario that is already parsed into dictionaries and lists. where: the file's name, for the messages."""
-    with named(where):
+    with named(where), in_words_of_the_file():
         return scenario_of(checked(table), where)
 
 
@@ -147,14 +147,21 @@ def scenario_of(file: FileTable, where: str) -> Scenario:
         what = "[[coupling]]" if file.coupling else "[[cavity]]" if file.cavity else "[[filter]]" if file.filter else "[analyse]"
         raise bad("picture", f'be "lindblad" for a scenario with {what}, which is coherent', '"rate"', 'write picture = "lindblad"')
     drives = drives_of(file, model)
+    for line in file.analyse:
+        if line not in model.lines:
+            raise unknown(f"analyse.{line} (a line that the source emits)", line, model.lines)
     for label in file.collect:
+        if ":" in label and label not in model.lines:
+            must = "name a line, not a polarisation: what is collected is lost alike from both"
+            raise bad(f"collect.{label}", must, repr(label), f'let a [[detector]] see it: sees = "{label}"')
         if label not in model.lines:
             raise unknown(f"collect.{label} (a label that the source emits)", label, model.lines)
-    detectors = tuple(detector_of(i, d, model) for i, d in enumerate(file.detector))
+    bare = Scenario(model, drives, dict(file.collect), file.compute, file.picture, where, analyse=dict(file.analyse))
+    detectors = tuple(detector_of(i, d, bare.experiment().channels) for i, d in enumerate(file.detector))
     if file.blinking is not None and not detectors:
         raise bad("blinking", "come with at least one [[detector]], the only ones that see it", "no detector", 'add [[detector]] with name = "A"')
     blinking = None if file.blinking is None else Blinking(file.blinking.on_ns, file.blinking.off_ns)
-    scenario = Scenario(model, drives, dict(file.collect), file.compute, file.picture, where, detectors, blinking, dict(file.analyse))
+    scenario = replace(bare, detectors=detectors, blinking=blinking)
     check_compute(scenario)
     check_recorded(scenario)
     return scenario

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qdot.experiment.setup import name_of
 from qdot.scenario.asked import g2_requests
-from qdot.scenario.messages import in_range, named
+from qdot.scenario.messages import in_range, in_words_of_the_file, named
 from qdot.scenario.tables import STAGE, ClicksTable, ComputeTable, G2Table, SidePeaksTable
 
 if TYPE_CHECKING:
@@ -20,15 +21,16 @@ if TYPE_CHECKING:
 def run(scenario: Scenario) -> dict[str, Any]:
     """Compute what the scenario asks for: one dictionary of plain floats, lists and dictionaries, ready for JSON.
 
-    Keys: stage, populations, flux_per_ns, g2, photon_numbers with its window and figures, side_peaks, g1, spectrum, filtered_g2, interference,
+    Keys: stage, window, populations, flux_per_ns, g2, photon_numbers with its figures, side_peaks, g1, spectrum, filtered_g2, interference,
     two_photon_state, arrival_times, delay_distribution (those asked for), recorded (where there are detectors), error_bound and errors by key.
     A figure that is 0/0 is None. Raises InputError for what the model cannot answer, for example a count of photons that diverges.
     """
     ask = scenario.compute
     result: dict[str, Any] = {"stage": STAGE}
     errors: dict[str, float] = {}
-    with named(scenario.where), in_range():
+    with named(scenario.where), in_words_of_the_file(), in_range():
         experiment = scenario.experiment()
+        result["window"] = _window(scenario, experiment)
         if ask.populations:
             with named("compute.populations"):
                 populations = experiment.populations()
@@ -66,6 +68,15 @@ def run(scenario: Scenario) -> dict[str, Any]:
     return result
 
 
+def _window(scenario: Scenario, experiment: Experiment) -> str:
+    """What photons are counted in. Without any drive what is asked tells: a static term may drive the source for ever."""
+    ask = scenario.compute
+    counted = (ask.photon_numbers, ask.clicks, ask.interference, ask.arrival_times, ask.delay_distribution)
+    if scenario.drives or any(one not in (None, False) for one in counted):
+        return experiment.window
+    return "continuous" if ask.spectrum is None and ask.two_photon_state is None else experiment.window_of_light
+
+
 def _run_g2(experiment: Experiment, asked: G2Table | tuple[G2Table, ...], result: dict[str, Any], errors: dict[str, float]) -> None:
     """One curve for a table, a list of curves for an array of tables."""
     curves = []
@@ -79,7 +90,6 @@ def _run_g2(experiment: Experiment, asked: G2Table | tuple[G2Table, ...], result
 
 def _run_photon_numbers(experiment: Experiment, label: str | tuple[str, ...], most: int, result: dict[str, Any], errors: dict[str, float]) -> None:
     numbers = experiment.photon_numbers(label, max=most)
-    result["window"] = numbers.window
     result["photon_numbers"] = _floats(numbers.probabilities)
     result |= {name: _defined(value) for name, value in numbers.figures().items()}
     errors |= {key: float(value) for key, value in numbers.errors.items()}
@@ -88,7 +98,7 @@ def _run_photon_numbers(experiment: Experiment, label: str | tuple[str, ...], mo
 def _run_joint(experiment: Experiment, labels: tuple[str | tuple[str, ...], ...], most: int, result: dict[str, Any], errors: dict[str, float]) -> None:
     first, second = map(_label, labels)
     joint = experiment.joint_photon_numbers((first, second), max=most)
-    result["window"] = joint.window
+    result["labels"] = list(joint.labels)
     result["photon_numbers"] = [_floats(row) for row in joint.probabilities]
     result["mean_photons"] = _floats(joint.mean_photons)
     result["cross_g2_zero"] = _defined(joint.cross_g2_zero)
@@ -165,8 +175,8 @@ def _g1(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any],
 def _spectrum(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any], float]:
     found = experiment.spectrum(list(table.energy_ueV), label)
     lines = [{"energy_ueV": e, "photons": v} for e, v in found.elastic]
-    value = {"energy_ueV": _floats(found.energy_ueV), "value": _floats(found.value), "unit": found.unit, "photons": found.photons, "elastic": lines}
-    return value, float(found.error_bound)
+    value: dict[str, Any] = {"label": found.label, "energy_ueV": _floats(found.energy_ueV), "value": _floats(found.value), "unit": found.unit}
+    return value | {"photons": found.photons, "photons_unit": found.photons_unit, "elastic": lines}, float(found.error_bound)
 
 
 def _filtered_g2(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any], float]:
@@ -177,13 +187,13 @@ def _filtered_g2(experiment: Experiment, table: Any, label: Any) -> tuple[dict[s
 
 def _interference(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any], float]:
     found = experiment.interference(label, table.gate_ns, table.reflectivity, table.contrast)
-    return {name: _defined(value) for name, value in found.figures().items()}, float(found.error_bound)
+    return {"label": found.label} | {name: _defined(value) for name, value in found.figures().items()}, float(found.error_bound)
 
 
 def _two_photon_state(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any], float]:
     found = experiment.two_photon_state(table.first, table.second, table.delay_ns)
     rho = found.density_matrix
-    value: dict[str, Any] = dict(found.figures())
+    value: dict[str, Any] = {"first": found.first, "second": found.second, **found.figures()}
     value["density_matrix"] = {"basis": ["HH", "HV", "VH", "VV"], "real": rho.real.tolist(), "imag": rho.imag.tolist()}
     value["coincidences"] = {a + b: v for (a, b), v in found.settings().items()}
     return value, float(found.error_bound)
@@ -191,12 +201,12 @@ def _two_photon_state(experiment: Experiment, table: Any, label: Any) -> tuple[d
 
 def _arrival_times(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any], float]:
     found = experiment.arrival_times(label)
-    return {name: _defined(value) for name, value in found.figures().items()}, float(found.error_bound)
+    return {"label": found.label} | {name: _defined(value) for name, value in found.figures().items()}, float(found.error_bound)
 
 
 def _delay_distribution(experiment: Experiment, table: Any, label: Any) -> tuple[dict[str, Any], float]:
     curve = experiment.delay_distribution(list(table.tau_ns), label)
-    return {"tau_ns": _floats(curve.x), "value": _floats(curve.value)}, float(curve.error_bound)
+    return {"label": name_of(label), "tau_ns": _floats(curve.x), "value": _floats(curve.value)}, float(curve.error_bound)
 
 
 FIELDS: dict[str, Callable[[Experiment, Any, Any], tuple[dict[str, Any], float]]] = {

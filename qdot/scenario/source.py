@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,11 @@ from qdot.scenario.messages import keys_of, named
 from qdot.scenario.tables import CavityTable, DetectorTable, DriveTable, FileTable, JumpTable
 
 
-def detector_of(i: int, d: DetectorTable, model: Model) -> Detector:
+def detector_of(i: int, d: DetectorTable, check: Callable[[str, str], object]) -> Detector:
+    """check: refuses a label (the first argument) that nobody emits, and names its place (the second)."""
     here = f"detector[{i}]"
     for k, label in enumerate(() if d.sees is None else [d.sees] if isinstance(d.sees, str) else d.sees):
-        model.lines_of(label, f"{here}.sees" + ("" if isinstance(d.sees, str) else f"[{k}]"))
+        check(label, f"{here}.sees" + ("" if isinstance(d.sees, str) else f"[{k}]"))
     given = d.model_dump()
     if d.response is not None:
         with named(f"{here}.response"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from qdot.data import Histogram, read_histogram
-from qdot.errors import InputError, bad, unknown
+from qdot.errors import InputError, bad, short, unknown
 
 APART = 5.0
 """Standard errors by which the counts of a snapshot must leave those of its neighbours."""
@@ -52,7 +52,7 @@ class Snapshots:
             raise bad("Snapshots.counts", "have shape (bins, snapshots)", counts.shape, "give one column for each snapshot")
         whole = Histogram(self.left_ns, self.bin_width_ns, counts.sum(axis=1), self.source)
         if np.any(counts < 0) or np.any(counts != np.rint(counts)):
-            raise bad("Snapshots.counts", "be whole numbers >= 0", "others", "give raw counts")
+            raise bad("Snapshots.counts", "be whole numbers >= 0", short(counts.tolist()), "give raw counts")
         object.__setattr__(self, "left_ns", whole.left_ns)
         object.__setattr__(self, "counts", counts.astype(np.int64))
 

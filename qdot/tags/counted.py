@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,9 @@ def channels_of(asked: Sequence[int] | None, count: int, found: dict[int, int]) 
         if len(lit) == 1 and count == 2:
             return lit[0], lit[0]
         raise bad("channels", f"name {count} of the channels {', '.join(map(str, lit))}", "none", f"for example channels=({', '.join(map(str, lit[:count]))})")
+    if isinstance(asked, str) or not isinstance(asked, Iterable):
+        raise bad("channels", f"be {count} numbers of channels", repr(asked), f"for example channels=({', '.join(map(str, (lit * count)[:count]))})")
+    asked = list(asked)
     if len(asked) != count:
         raise bad("channels", f"name {count} channels", f"{len(asked)}: {', '.join(map(str, asked))}", "name one twice to correlate it with itself")
     chosen = []
