@@ -199,7 +199,7 @@ def _pulsed(counted: Counted, period_ps: float, normalise: str | None, given_ns:
     shape = counted.shape.coarser(counted.factor)
     if period_ps < 2 * shape.width_ps:
         raise bad("bin_ps", f"be less than half a period of {period_ps / 1000:.6g} ns", f"{shape.width_ps:g}", "give smaller bins")
-    warnings = [*n.of_period(shape, period_ps), *counted.warnings]
+    warnings = [*n.of_period(counted, shape, period_ps), *counted.warnings]
     zero = _zero(counted, given_ns, period_ps)
     if zero.how == "assumed":
         warnings.append(
@@ -232,7 +232,7 @@ def _rows(peaks: n.Peaks) -> list[tuple[int, int, float]]:
 def _continuous(counted: Counted, normalise: str | None, given_ns: float | None) -> Correlation:
     shape = counted.shape.coarser(counted.factor)
     warnings = list(counted.warnings)
-    period = repeats(shape)
+    period = repeats(shape, counted.dead_ps, counted.is_auto)
     zero = Zero(0.0, 0.0, "assumed") if period is not None and given_ns is None and not counted.is_auto else _zero(counted, given_ns, None)
     if period is not None:
         warnings.append(f"the coincidences repeat every {period / 1000:.6g} ns: the light is pulsed, and g2(0) wants period_ns = {period / 1000:.6g}")

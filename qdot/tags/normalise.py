@@ -136,7 +136,7 @@ def chosen_level(levels: dict[Normalisation, Level], asked: str | None, counted:
     if name in levels:
         return name
     if name == "side_peaks" and not is_pulsed:
-        period = repeats(counted.shape.coarser(counted.factor))
+        period = repeats(counted.shape.coarser(counted.factor), counted.dead_ps, counted.is_auto)
         seen = f"none (the coincidences repeat every {period / 1000:.6g} ns)" if period else "none, and the coincidences do not repeat"
         raise bad("period_ns", "be given for the normalisation by side peaks", seen, "give period_ns, or normalise by rates or long_delay")
     if name == "rates":
@@ -253,9 +253,9 @@ def of_bins(counted: Counted, zero: Zero, period_ps: float | None) -> list[str]:
     return [said + (", areas of peaks excepted" if period_ps is not None and counted.factor > 1 else "")]
 
 
-def of_period(shape: Shape, period_ps: float) -> list[str]:
+def of_period(counted: Counted, shape: Shape, period_ps: float) -> list[str]:
     """The histogram does not repeat as it was said to; raises InputError where it clearly repeats otherwise."""
-    found = repeats(shape)
+    found = repeats(shape, counted.dead_ps, counted.is_auto)
     wave, total = modulation(shape, period_ps)
     if found is None:
         if abs(wave) < SEEN * math.sqrt(max(total, 1.0)):

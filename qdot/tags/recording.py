@@ -38,14 +38,26 @@ class Recording:
     names: Mapping[int, str] = field(default_factory=dict)
 
     def number(self, channel: str) -> int:
-        """The channel of a number, of a name, or of "sync"; raises InputError for a name that the recording does not have."""
+        """The channel of a number, of a name, or of "sync"; raises InputError for a name that the recording does not have.
+
+        The channels that it then lists are those with a name and those with photons, for which it is read once.
+        """
         named = {"sync": SYNC} | {n: c for c, n in self.names.items() if n}
         if channel in named:
             return named[channel]
         try:
             return int(channel)
         except ValueError:
-            raise unknown("channel", channel, [*named, *(str(c) for c in self.names)]) from None
+            held = sorted(set(self.names) | self._lit())
+            names = [name for name, c in named.items() if c != SYNC or SYNC in held]
+            raise unknown("channel", channel, [*names, *(str(c) for c in held if c != SYNC)]) from None
+
+    def _lit(self) -> set[int]:
+        """Channels with photons."""
+        reading = Reading(self)
+        for _ in reading:
+            pass
+        return {c for c, n in reading.photons.items() if n}
 
 
 class Reading:

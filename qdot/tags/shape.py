@@ -16,6 +16,16 @@ SURE_ANYWHERE = 6.0
 """The same for a feature of continuous light, which is looked for at every delay and on every scale."""
 LINE = 0.05
 """Modulation from which a histogram is said to repeat."""
+PERIODS = 3
+"""Whole periods that each side of the outer part holds at least."""
+SLACK = 0.25
+"""What may be missing of the last of them: a period is not known to better from a few."""
+DEPTH = 0.75
+"""Smallest modulation anywhere in the outer part, over its mean."""
+FEW = 8
+"""Bins that a side of the outer part has at least."""
+MOST_LINES = 20
+"""Lines of a spectrum that are looked at."""
 ENOUGH = 256
 """Bins in a period that are enough for the place and the shape of a peak."""
 MANY = 2**20
@@ -134,28 +144,73 @@ def _outlier(counts: np.ndarray) -> int | None:
     return best if apart[best] > SURE and apart[best] > 1.3 * others.max() else None
 
 
-def repeats(shape: Shape) -> float | None:
-    """The period in ps with which the outer half of the histogram repeats, None if it does not.
+def repeats(shape: Shape, dead_ps: float = 0.0, is_auto: bool = False) -> float | None:
+    """The period in ps with which the histogram repeats beyond its middle quarter, None if it does not.
 
-    The middle is left out, so that a dip, a peak or an oscillation around the zero delay does not count as one.
+    dead_ps: delays below it hold no pair, because of a dead time; its echoes and afterpulses follow. Up to three dead times and the middle quarter are left
+    out, so that a hole, a dip, a peak or an oscillation around the zero delay does not count as a period. is_auto: the two sides are the same pairs.
+    A period shows as a line in the spectrum, and everywhere alike: PERIODS whole ones on each side, equally deep. The border of a hole, a decay and a
+    damped oscillation have lines, too, but not everywhere.
     """
     part = shape if shape.counts.size <= MANY else shape.coarser(-(-shape.counts.size // MANY))
-    counts, n = part.counts.astype(float), part.counts.size
-    middle = slice(n // 4, n - n // 4)
-    outer = counts.copy()
-    outer[middle] = np.nan
-    if n < 32 or np.nansum(outer) < 100:
+    n, middle, half = part.counts.size, 0.5 * (part.low_ps + part.high_ps), 0.5 * (part.high_ps - part.low_ps)
+    hole = max(dead_ps, min(3 * dead_ps, 0.5 * half))
+    is_open = np.abs(part.delay_ps) > (hole + part.width_ps if dead_ps else -1.0)
+    is_out = is_open & (np.abs(part.delay_ps - middle) >= 0.25 * half)
+    low, high = np.flatnonzero(is_out & (part.delay_ps < middle)), np.flatnonzero(is_out & (part.delay_ps > middle))
+    sides = [side for side in ((high,) if is_auto else (low, high)) if side.size >= FEW]
+    total = float(sum(part.counts[side].sum() for side in sides))
+    if total < 100:
         return None
-    total, mean = np.nansum(outer), np.nanmean(outer)
-    wave = np.abs(np.fft.rfft(np.nan_to_num(outer - mean), 2 * n)) / total
-    wave[:8] = 0.0  # fewer than 4 periods in the histogram, or a slope
+    bare = np.zeros(n)  # counts without their slope and bend on each side
+    for side in sides:
+        place = np.linspace(-1.0, 1.0, side.size)
+        counts = part.counts[side].astype(float)
+        bare[side] = counts - np.polynomial.legendre.legval(place, np.polynomial.legendre.legfit(place, counts, 2))
+    wave = np.abs(np.fft.rfft(bare, 2 * n)) / total
     strong = max(LINE, math.sqrt(40 / total))
-    if wave.max() < strong:
-        return None
-    first = int(np.flatnonzero(wave >= max(strong, 0.3 * wave.max()))[0])
-    near = slice(first, first + 9)  # the line has side lines, because the middle is missing
-    k = first + int(np.argmax(wave[near]))
-    return _refined(part, 2 * n * part.width_ps / k)
+    lines = np.flatnonzero(wave >= max(strong, 0.3 * wave.max()))
+    lines = lines[lines >= 2 * (PERIODS - SLACK) * n / max(side.size for side in sides)]
+    outer = Shape(part.delay_ps, part.width_ps, bare, part.low_ps, part.high_ps)
+    for _ in range(MOST_LINES):
+        if not lines.size:
+            break
+        first = int(lines[0])
+        k = first + int(np.argmax(wave[first : first + 9]))  # the line has side lines, because the middle is missing
+        period = _refined(outer, 2 * n * part.width_ps / k)
+        if _is_everywhere(part, bare, sides, period):
+            above = np.where(is_open, part.counts - _floor(part, is_open, period), 0.0)
+            return _refined(Shape(part.delay_ps, part.width_ps, above, part.low_ps, part.high_ps), period)
+        lines = lines[lines >= first + 9]
+    return None
+
+
+def _is_everywhere(shape: Shape, bare: np.ndarray, sides: list[np.ndarray], period_ps: float) -> bool:
+    """True if the coincidences repeat equally deeply, as far as their number tells, in up to 4 stretches of whole periods on each side."""
+    waves, counts = [], []
+    for side in sides:
+        whole = math.floor(side.size * shape.width_ps / period_ps + SLACK)
+        if whole < PERIODS:
+            return False
+        parts = min(whole, 4)
+        low = shape.delay_ps[side[0]] - 0.5 * shape.width_ps
+        which = np.floor((shape.delay_ps[side] - low) / (period_ps * (whole // parts))).astype(int)
+        inside = which < parts
+        turned = bare[side] * np.exp(2j * np.pi * (shape.delay_ps[side] / period_ps % 1.0))
+        waves += [turned[inside & (which == k)].sum() for k in range(parts)]
+        counts += [float(shape.counts[side][inside & (which == k)].sum()) for k in range(parts)]
+    number = np.maximum(np.array(counts), 1.0)
+    mean = np.sum(waves) / number.sum()
+    depth = np.real(np.array(waves) / number * np.conj(mean)) / max(abs(mean), 1e-300)
+    return bool(abs(mean) >= LINE and np.all(depth >= DEPTH * abs(mean) - 2 / np.sqrt(2 * number)))
+
+
+def _floor(shape: Shape, where: np.ndarray, period_ps: float) -> float:
+    """Counts of a bin between the peaks: the least by its place in the period."""
+    parts = max(1, min(16, int(period_ps / shape.width_ps)))
+    place = (shape.delay_ps[where] / period_ps % 1.0 * parts).astype(int) % parts
+    number = np.bincount(place, minlength=parts)
+    return float((np.bincount(place, shape.counts[where], parts)[number > 0] / number[number > 0]).min())
 
 
 def _refined(shape: Shape, period_ps: float) -> float:
