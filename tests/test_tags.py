@@ -251,7 +251,6 @@ def test_one_column_is_one_channel_and_comments_may_stand_anywhere(tmp_path: Pat
 
 # ---- PicoQuant ------------------------------------------------------------------------------------------------------------------------------------------
 
-pytest.importorskip("ptufile")
 T2, T3 = [k for k in WRAP if k.endswith("T2")], [k for k in WRAP if k.endswith("T3")]
 
 

@@ -61,7 +61,7 @@ def library() -> Any:
         import ptufile
     except ImportError:
         raise bad(
-            "PicoQuant files", "be read with the package ptufile", "none installed", "install it, or qdot with its extra: pip install 'qdot[tags]'"
+            "PicoQuant files", "be read with the package ptufile", "none installed", "install it: pip install ptufile"
         ) from None
     return ptufile
 

@@ -152,7 +152,7 @@ def _h5py() -> Any:
     try:
         import h5py
     except ImportError:
-        raise bad("HDF5", "come with the package h5py", "none installed", "install it, or qdot with its extra: pip install 'qdot[tags]'") from None
+        raise bad("HDF5", "come with the package h5py", "none installed", "install it: pip install h5py") from None
     return h5py
 
 
