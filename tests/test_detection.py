@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -639,3 +640,13 @@ def test_simulated_tags_behind_polarisers_coincide_as_often_as_photon_numbers_sa
     p = 0.25 * (1.0 + BEATEN)
     assert abs(np.intersect1d(one, two).size - n * p) < 5.0 * math.sqrt(n * p * (1 - p))
     assert abs(one.size - n / 2) < 5.0 * math.sqrt(n / 4)
+
+
+def test_the_first_snippet_of_the_page_on_detection_runs() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "detection.md").read_text(encoding="utf-8")
+    known: dict[str, object] = {}
+    exec(text.split("```python\n")[1].split("```")[0], known)
+    chain, train = known["chain"], known["train"]
+    assert isinstance(train, qdot.Experiment)
+    assert train.clicks().probabilities.sum() == pytest.approx(1.0, rel=1e-9)
+    assert chain.total("pair") == pytest.approx(0.55 * 0.70)  # type: ignore[attr-defined]
