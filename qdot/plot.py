@@ -47,7 +47,7 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
     if result.x2 is not None and result.value.ndim == 2:
         mesh = ax.pcolormesh(result.x, result.x2, result.value, shading="nearest")
         ax.set_ylabel(axis_label(result.argument2))
-        ax.figure.colorbar(mesh, ax=ax, label=result.quantity)
+        ax.figure.colorbar(mesh, ax=ax, label=f"{result.quantity} ({result.unit})" if result.unit else result.quantity)
         return ax
     marker = "o" if result.argument == "period" or result.x.size == 1 else ""
     value, quantity = (np.abs(result.value), f"|{result.quantity}|") if np.iscomplexobj(result.value) else (result.value, result.quantity)
@@ -56,7 +56,7 @@ def curve(result: Curve, ax: Axes | None = None) -> Axes:
         ax.set_xscale("log")
     if _wide(value):
         ax.set_yscale("log")
-    ax.set_ylabel(f"{quantity} (1/ns)" if quantity.startswith(("flux", "density")) else quantity)
+    ax.set_ylabel(f"{quantity} ({result.unit})" if result.unit else quantity)
     return ax
 
 
@@ -65,7 +65,7 @@ def spectrum(result: Spectrum, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     ax.plot(result.energy_ueV, result.value, label=f"{result.label}, {result.stage}")
     for energy, photons in result.elastic:
-        ax.axvline(energy, linestyle="--", color="0.5", label=f"elastic, {photons:.3g} per ns")
+        ax.axvline(energy, linestyle="--", color="0.5", label=f"elastic, {photons:.3g} {result.photons_unit}")
     ax.set_xlabel(axis_label("energy_ueV"))
     ax.set_ylabel(f"photons ({result.unit})")
     return ax
@@ -81,7 +81,7 @@ def correlation(result: Correlation, ax: Axes | None = None) -> Axes:
     ax.axvline(result.zero_delay_ns, color="0.6", lw=0.8, ls=":")
     ax.set_xlabel(axis_label("tau_ns"))
     ax.set_ylabel("g2")
-    ax.legend()
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, frameon=False)  # above: the dip and the peaks are the picture
     return ax
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,28 @@ class Number(float):
         self.error_bound = error_bound
         return self
 
+    def __getnewargs__(self) -> tuple[float, float]:  # type: ignore[override]
+        return float(self), self.error_bound
+
+
+class Numbers(dict[str, Number]):
+    """Numbers by name, a dictionary that prints as a table. head: what they are and where; unit: of all of them."""
+
+    def __init__(self, values: Mapping[str, Number], head: str = "", unit: str = "") -> None:
+        super().__init__(values)
+        self.head, self.unit = head, unit
+
+    def __str__(self) -> str:
+        width = max(map(len, self), default=0)
+        unit = f" {self.unit}" if self.unit else ""
+        return "\n".join([self.head, *(f"  {name:<{width}} = {v:.10g}{unit}, error bound {v.error_bound:.1e}" for name, v in self.items())])
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Values on an axis: g2 against delay, side peaks against period, flux against time; complex for g1.
 
-    argument: name of the axis with its unit; x, value: arrays of one shape; x2, argument2: second axis of g3 and of G2(t1, t2).
+    argument: name of the axis with its unit; x, value: arrays of one shape; x2, argument2: second axis of g3 and of G2(t1, t2); unit: of the value.
     error_bound: largest |error| / max(|value|, atol) over the curve.
     """
 
@@ -42,6 +58,7 @@ class Curve:
     stage: str
     x2: np.ndarray | None = None
     argument2: str = "tau2_ns"
+    unit: str = ""
 
     @property
     def tau_ns(self) -> np.ndarray:
@@ -58,9 +75,11 @@ class Curve:
         return self.value[key]
 
     def __str__(self) -> str:
-        lines = [f"{self.quantity} at stage {self.stage}, error bound {self.error_bound:.1e}", f"{self.argument:>14}  value"]
-        shown = list(zip(self.x.ravel(), self.value.ravel(), strict=True))
-        body = [f"{x:14.6g}  {v:.10g}" for x, v in shown]
+        axes = {self.argument: self.x} if self.x2 is None else {self.argument: self.x, self.argument2: self.x2}
+        heads = "".join(f"{name:>14}" for name in axes) + "  value" + (f" ({self.unit})" if self.unit else "")
+        lines = [f"{self.quantity} at stage {self.stage}, error bound {self.error_bound:.1e}", heads]
+        shown = zip(*(x.ravel() for x in axes.values()), self.value.ravel(), strict=True)
+        body = ["".join(f"{x:14.6g}" for x in at) + f"  {v:.10g}" for *at, v in shown]
         return "\n".join(lines + (body if len(body) <= 24 else [*body[:12], f"{'...':>14}", *body[-11:]]))
 
     def plot(self, ax: Axes | None = None) -> Axes:

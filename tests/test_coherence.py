@@ -728,3 +728,11 @@ def test_dark_light_is_told() -> None:
     for ask in (lambda: lost.g1([0.0], "X"), lambda: lost.spectrum([0.0], "X")):
         with pytest.raises(qdot.InputError, match="collect"):
             ask()
+
+
+def test_far_away_photons_of_an_elastic_line_still_interfere() -> None:
+    """g1 falls to the elastic share e of the light, so that coincidences of unlike photons level off at 1 - e^2 / 2 (resonant two-level system)."""
+    rabi, gamma = 0.8, 1.0
+    cw = qdot.Experiment(qdot.emitters.TwoLevel(lifetime_ns=1.0 / gamma, rabi_per_ns_per_sqrt_uW=rabi), drive=qdot.drive.CW(power_uW=1.0))
+    share = gamma**2 / (gamma**2 + 2.0 * rabi**2)
+    assert cw.hom_g2([80.0], "X").value[0] == pytest.approx(1.0 - share**2 / 2.0, rel=1e-9)

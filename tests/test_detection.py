@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -630,6 +631,19 @@ def test_detectors_of_one_polarisation_see_its_light_alone_and_share_it() -> Non
     assert recorded.g2 == pytest.approx(cw.g2(tau, "XX:D", "X:D").value, rel=1e-8)
 
 
+@pytest.mark.parametrize("drive", [CW(name="laser"), Instant(name="laser", dose_ns=0.3, period_ns=3.0)])
+@pytest.mark.parametrize("label", ["XX", "X"])
+def test_dead_time_takes_as_much_whatever_the_basis_where_the_light_is_unpolarised(drive: qdot.drive.Drive, label: str) -> None:
+    """What the other polarisation's photons do to a coherence cancels in their sum: the steady state of the live detector is unique all the same."""
+    pair = qdot.Experiment(polarised_pair(True), drive=drive)
+    rates = []
+    for basis in "HDR":
+        one = pair.analysed(XX=basis, X=basis).replace(detectors=Detector("A", sees=f"{label}:{basis}", dead_time_ns=20.0))
+        rates.append(one.count_rates()["A"].registered_per_s)
+    plain = pair.replace(picture="rate", detectors=Detector("A", sees=f"{label}:H", dead_time_ns=20.0))
+    assert rates == pytest.approx([plain.count_rates()["A"].registered_per_s] * 3, rel=1e-9)
+
+
 def test_simulated_tags_behind_polarisers_coincide_as_often_as_photon_numbers_say() -> None:
     detectors = Detector("A", sees="XX:R"), Detector("B", sees="X:L")
     pair = qdot.Experiment(polarised_pair(False)).analysed(XX="R", X="R").replace(detectors=detectors)
@@ -639,3 +653,13 @@ def test_simulated_tags_behind_polarisers_coincide_as_often_as_photon_numbers_sa
     p = 0.25 * (1.0 + BEATEN)
     assert abs(np.intersect1d(one, two).size - n * p) < 5.0 * math.sqrt(n * p * (1 - p))
     assert abs(one.size - n / 2) < 5.0 * math.sqrt(n / 4)
+
+
+def test_the_first_snippet_of_the_page_on_detection_runs() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "detection.md").read_text(encoding="utf-8")
+    known: dict[str, object] = {}
+    exec(text.split("```python\n")[1].split("```")[0], known)
+    chain, train = known["chain"], known["train"]
+    assert isinstance(train, qdot.Experiment)
+    assert train.clicks().probabilities.sum() == pytest.approx(1.0, rel=1e-9)
+    assert chain.total("pair") == pytest.approx(0.55 * 0.70)  # type: ignore[attr-defined]

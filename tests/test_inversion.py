@@ -388,3 +388,28 @@ def test_simulated_tags_lead_back_to_the_photon_numbers_and_to_the_efficiency() 
     clicks, counts = e.clicks(), click_patterns(tags, detectors)
     both, one = counts[1, 1].sum(), counts[1].sum()
     assert both / one == pytest.approx(clicks.heralding_efficiency("A", "B"), abs=4.0 * math.sqrt(both) / one)
+
+
+def test_what_is_not_known_is_not_printed_as_zero_and_rounding_is_not_printed_as_truncation() -> None:
+    """Without g3 there is no g3_zero; P(2) = g2 mu^2 / 2 is its own upper bound, so that nothing left out can raise it."""
+    for mean in (0.03, 0.0762, 1e-6):
+        found = from_moments((mean, 1e-4 * mean), (1.616, 0.004), efficiency=(0.125, 0.002))
+        assert "g3_zero" not in found.figures
+        assert found["P(2)"].truncation is not None
+        assert found["P(2)"].truncation[1] == 0.0
+        assert [e.truncation for e in found.figures.values() if e.truncation and 0.0 < max(map(abs, e.truncation)) < 1e-13 * abs(e.value)] == []
+        assert "-0.0 " not in str(found)
+    known = from_moments((1e-6, 1e-10), (1.5, 0.004), (2.0, 0.1))
+    assert known["g3_zero"].value == pytest.approx(2.0)
+    assert known["P(2)"].truncation == (pytest.approx(0.0, abs=1e-30), pytest.approx(1e-18, rel=1e-6))
+
+
+def test_two_threshold_detectors_say_that_they_cannot_tell_three_photons() -> None:
+    two = [Detector("A", share=0.5), Detector("B", share=0.5)]
+    found = from_clicks(np.array([[9000, 450], [450, 100]]), two)
+    assert any("cannot tell P(3) from fewer photons" in w for w in found.warnings)
+    assert "g3_zero" not in found.figures
+    four = [Detector(n, share=0.25) for n in "ABCD"]
+    counts = np.zeros((2, 2, 2, 2))
+    counts[0, 0, 0, 0], counts[1, 0, 0, 0], counts[0, 1, 1, 0] = 9000, 800, 200
+    assert not any("cannot tell" in w for w in from_clicks(counts, four).warnings)

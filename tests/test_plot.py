@@ -125,3 +125,11 @@ def test_a_fit_on_given_axes_names_every_quantity(cw: qdot.Experiment) -> None:
     ax = plt.subplots()[1]
     assert fitted(cw).plot(ax) is ax
     assert ax.get_ylabel() == "g2(0), decay (ns)"
+
+
+def test_the_legend_of_a_measured_g2_lies_outside_of_the_picture() -> None:
+    rng = np.random.default_rng(5)
+    time = np.sort(rng.integers(0, 10**8, 4000))
+    ax = qdot.correlate(qdot.Tags(time, rng.integers(0, 2, 4000), 10**8), (0, 1), bin_ps=1000, range_ns=50.0).plot()
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1

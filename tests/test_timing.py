@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -408,3 +409,28 @@ def test_a_gate_that_begins_within_round_off_of_a_step_is_like_any_other() -> No
     border = 5 * drive.sigma_ns / 4
     seen = [exp.interference("X", gate_ns=(b, 9.0)).mean_photons for b in (np.nextafter(border, 0.0), border, np.nextafter(border, 1.0), border - 1e-10)]
     np.testing.assert_allclose(seen, seen[1], rtol=1e-11)
+
+
+def test_printed_curves_have_every_axis_and_the_unit_of_their_values() -> None:
+    decay = qdot.Experiment(Model(("G", "X", "XX"), start="XX", jumps=(Jump.of("XX", "X", 2.0, "XX"), Jump.of("X", "G", 1.0, "X"))))
+    lines = str(decay.correlation_map([0.25, 0.5], "XX", "X")).splitlines()
+    assert lines[1].split() == ["t1_ns", "t2_ns", "value", "(1/ns^2)"]
+    assert [line.split()[:2] for line in lines[2:]] == [["0.25", "0.25"], ["0.25", "0.5"], ["0.5", "0.25"], ["0.5", "0.5"]]
+    assert float(lines[3].split()[2]) == pytest.approx(2.0 * np.exp(-0.5) * np.exp(-0.25), rel=1e-9)
+    both = ["XX", "X"]
+    for curve in (decay.first_photon([0.5], both), decay.delay_distribution([0.5], both), decay.emission_profile([0.5], both)):
+        assert str(curve).splitlines()[1].split()[1:] == ["value", "(1/ns)"]
+    cw = qdot.Experiment(Model(("G", "X"), jumps=(Jump.of("G", "X", 1.0), Jump.of("X", "G", 1.0, "X"))))
+    assert str(cw.g3([0.1], [0.2], "X")).splitlines()[2].split()[:2] == ["0.1", "0.2"]
+    assert "all light: 0.5 1/ns" in str(cw.spectrum([0.0], "X"))
+
+
+def test_dictionaries_of_numbers_print_with_units_and_error_bounds() -> None:
+    cw = qdot.Experiment(Model(("G", "X"), jumps=(Jump.of("G", "X", 1.0), Jump.of("X", "G", 1.0, "X"))), collection={"X": 0.5})
+    flux, populations = cw.flux_per_ns(), cw.populations()
+    assert flux == {"X": pytest.approx(0.25)}
+    assert str(flux).splitlines()[0] == "flux at stage first_lens, continuous"
+    assert str(flux).splitlines()[1].startswith("  X = 0.25 1/ns, error bound ")
+    assert str(populations).splitlines()[0] == "populations, steady state"
+    assert [line.split(",")[0] for line in str(populations).splitlines()[1:]] == ["  G = 0.5", "  X = 0.5"]
+    assert pickle.loads(pickle.dumps(flux)).unit == "1/ns"

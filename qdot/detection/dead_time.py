@@ -9,6 +9,7 @@ Source: J. W. Mueller, Nucl. Instrum. Methods 112, 47 (1973), for the two kinds 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from qdot.detection.detector import Detector
 from qdot.errors import bad
 from qdot.evolve import Matrix, carry, dense, fixed_point, joint_numbers, nothing_counted, steady_state
+from qdot.evolve.reduction import pattern
 
 
 class Rates(NamedTuple):
@@ -26,11 +28,12 @@ class Rates(NamedTuple):
     afterpulses: float = 0.0
 
 
-def registered_per_ns(generator: Matrix, jump: Matrix, trace: np.ndarray, state: np.ndarray, detector: Detector) -> Rates:
+def registered_per_ns(generator: Matrix, jump: Matrix, trace: np.ndarray, state: np.ndarray, detector: Detector, jumps: Sequence[Matrix] = ()) -> Rates:
     """Rates of a detector under continuous light.
 
     generator: (d, d) of the source, light included; jump: (d, d) what raises a count, efficiency included; trace, state: (d,) row and steady
-    state. Afterpulses: exact without a dead time, else to first order in their probability times the share of time that is dead.
+    state; jumps: all (d, d) that the generator is a sum of, where parts may cancel (what two polarisations do to a coherence).
+    Afterpulses: exact without a dead time, else to first order in their probability times the share of time that is dead.
     """
     background, tau, p = detector.background_per_ns, detector.dead_time_ns, detector.afterpulse_probability
     photons = float(trace @ (jump @ state))
@@ -47,7 +50,7 @@ def registered_per_ns(generator: Matrix, jump: Matrix, trace: np.ndarray, state:
         unseen = carry(waiting, [counts], joint_numbers((0,)), tau, after, trace)[:, 0, 0]
         return Rates(photons, float(trace @ unseen))
     back = carry(dense(generator), (), nothing_counted(), tau, counts[..., None], trace)[..., 0]
-    live = steady_state(waiting + back, trace)
+    live = steady_state(waiting + back, trace, pattern([waiting, back, counts, *map(dense, jumps)]))
     rho = float(trace @ (counts @ live)) / float(trace @ live)
     # r = (1 - r tau)(rho + p r): false counts fall into live times as often as others do
     b = 1.0 - p + rho * tau
@@ -56,12 +59,12 @@ def registered_per_ns(generator: Matrix, jump: Matrix, trace: np.ndarray, state:
 
 
 def registered_per_period(
-    none: np.ndarray, some: np.ndarray, trace: np.ndarray, state: np.ndarray, mean_per_ns: float, detector: Detector, period_ns: float
+    none: np.ndarray, some: np.ndarray, trace: np.ndarray, state: np.ndarray, mean_per_ns: float, detector: Detector, period_ns: float, edges: Matrix
 ) -> Rates:
     """Rates of a detector with a dead time under a train of pulses: any number of photons in one pulse is one click.
 
     none, some: (d, d) one-period maps without and with a detected photon; state: (d,) at the period start; mean_per_ns: photon counts per ns
-    without a dead time. A dead time blinds the detector for
+    without a dead time; edges: (d, d) pattern of all that the source is made of, where parts of the maps may cancel. A dead time blinds the detector for
     the whole pulses that it covers, `blind_pulses` of them; what photons late in one pulse do to early ones of the next is left out.
     Afterpulses are background of the pulses that follow, to first order in their probability.
     """
@@ -83,7 +86,7 @@ def registered_per_period(
         for _ in range(blind):
             moved = (none + some) @ moved
         step = silent * none + moved
-        live = fixed_point(step, trace, (step != 0.0).astype(float))
+        live = fixed_point(step, trace, pattern([step, edges]))
         q = float(trace @ (seen @ live)) / float(trace @ live)
     click = r = q / (1.0 + blind * q)
     for _ in range(200 if detector.afterpulse_probability > 0.0 else 0):

@@ -18,6 +18,7 @@ from qdot.detection.patterns import patterns_of, with_background
 from qdot.detection.recorded import CountRate
 from qdot.errors import bad, number, unknown
 from qdot.evolve import Matrix, Register, joint_numbers
+from qdot.evolve.reduction import pattern
 from qdot.model import Channel
 
 Light = Mapping[Channel, float]
@@ -38,9 +39,17 @@ class Steady(Protocol):
     def jumps(self) -> Mapping[Channel, Sequence[Matrix] | np.ndarray]: ...
 
 
+class Source(Protocol):
+    """What a source is made of, as matrices."""
+
+    def matrices(self) -> Sequence[Matrix]: ...
+
+
 class Pulsed(Protocol):
     """Light of a train: what a rate needs of it."""
 
+    @property
+    def timeline(self) -> Source: ...
     @property
     def trace(self) -> np.ndarray: ...
     @property
@@ -87,8 +96,10 @@ def continuous_rates(steady: Steady, light: Light, detector: Detector, on: float
         generator = steady.generators[b]
         nothing = 0.0 * generator
         jump = sum((w * steady.jumps[c][b] for c, w in light.items() if c in steady.jumps), nothing)
-        bright = registered_per_ns(generator, jump, steady.trace, steady.state[b], detector)
-        found.append(_mixed(bright, registered_per_ns(generator, nothing, steady.trace, steady.state[b], detector) if on < 1.0 else bright, on))
+        every = [of_all[b] for of_all in steady.jumps.values()]
+        bright = registered_per_ns(generator, jump, steady.trace, steady.state[b], detector, every)
+        dark = registered_per_ns(generator, nothing, steady.trace, steady.state[b], detector, every) if on < 1.0 else bright
+        found.append(_mixed(bright, dark, on))
     return np.array(found)
 
 
@@ -103,8 +114,10 @@ def train_rates(pulsed: Pulsed, light: Light, detector: Detector, on: float, per
     none, some = maps[..., 0], maps[..., 1]
     mean = float(pulsed.moments((light,), (1,))[1]) / period_ns
 
+    edges = pattern(pulsed.timeline.matrices())
+
     def rates(none: np.ndarray, some: np.ndarray, mean: float) -> Rates:
-        return registered_per_period(none, some, pulsed.trace, pulsed.state, mean, detector, period_ns)
+        return registered_per_period(none, some, pulsed.trace, pulsed.state, mean, detector, period_ns, edges)
 
     bright = rates(none, some, mean)
     return _mixed(bright, rates(none + some, 0.0 * some, 0.0) if on < 1.0 else bright, on)

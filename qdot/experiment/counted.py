@@ -13,7 +13,7 @@ from qdot.evolve import is_metzler
 from qdot.experiment.setup import Label, Setup, count_of, delays_of, flat, name_of, times_of
 from qdot.model import Channel
 from qdot.repeats import Repeats
-from qdot.results import Curve, Explanation, JointPhotonNumbers, Number, PhotonNumbers
+from qdot.results import Curve, Explanation, JointPhotonNumbers, Number, Numbers, PhotonNumbers
 from qdot.statistics import Counts, PulsedLight, SteadyLight
 
 FIGURES: Mapping[str, Callable[[Counts], float]] = {
@@ -35,7 +35,7 @@ class Counted(Setup):
 
     # -------------------------------------------------------------------------------------------------------- continuous
 
-    def populations(self) -> dict[str, Number]:
+    def populations(self) -> Numbers:
         """{level: population}: steady state (continuous) or at the period start, before any pulse there (train); light traced out."""
         if self.period_ns is not None:
             runs = self._run(self._populations, "populations")
@@ -43,7 +43,8 @@ class Counted(Setup):
             instead = "give the train a period_ns: after a single pulse they depend on time"
             runs = self._continuous(self.view("populations"), "populations", instead)
         values, bound = self._measure(runs, "populations")
-        return {name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}
+        when = "steady state" if self.period_ns is None else f"at the start of a period of {self.period_ns:g} ns"
+        return Numbers({name: Number(v, bound) for name, v in zip(self.model.levels, values, strict=True)}, f"populations, {when}")
 
     def _populations(self, light: SteadyLight | PulsedLight) -> np.ndarray:
         """(..., levels) in the order of the model's levels; a finer model may have more."""
@@ -52,7 +53,9 @@ class Counted(Setup):
     def flux_per_ns(self, label: Label | None = None, stage: str | None = None) -> Any:
         """Photons per ns: Number of one label, or {line: Number} of all. Continuous drive, or the time average of a train."""
         if label is None:
-            return {line: self.flux_per_ns(line, stage) for line in self.model.lines}
+            window = "continuous" if self.period_ns is None else self.window
+            head = f"flux at stage {self.stages[-1] if stage is None else stage}, {window}"
+            return Numbers({line: self.flux_per_ns(line, stage) for line in self.model.lines}, head, "1/ns")
         period = self.period_ns
         runs: Repeats[Any]
         if period is not None:
@@ -250,7 +253,7 @@ class Counted(Setup):
         light = self._light(label, stage)
         runs = self._run(lambda p: p.profile(light, t), "emission_profile")
         values, bound = self._measure(runs, "emission_profile")
-        return Curve("t_ns", t, values, bound, f"flux({name_of(label)})", stage or self.stages[-1])
+        return Curve("t_ns", t, values, bound, f"flux({name_of(label)})", stage or self.stages[-1], unit="1/ns")
 
 
 _VIEWS: Mapping[str, Callable[..., Callable[[SteadyLight], np.ndarray]]] = {

@@ -47,7 +47,7 @@ class Timed(Counted):
         """Density of the first photon in 1/ns at times t after the start; its integral is the probability that there is one."""
         t, light = self._inside("t_ns", t_ns), self._bright(label, stage)
         values, bound = self._measure(self._arrivals(lambda a: a.first(light, t), "first_photon"), "first_photon")
-        return Curve("t_ns", t, values, bound, f"density of the first photon of {name_of(label)}", stage or self.stages[-1])
+        return Curve("t_ns", t, values, bound, f"density of the first photon of {name_of(label)}", stage or self.stages[-1], unit="1/ns")
 
     def delay_distribution(self, tau_ns: Any, label: Label, stage: str | None = None) -> Curve:
         """Density in 1/ns of the delay tau >= 0 between first and second photon, given that both come: its integral is 1.
@@ -63,7 +63,7 @@ class Timed(Counted):
             return a.delays(light, tau) / both
 
         values, bound = self._measure(self._arrivals(see, "delay_distribution"), "delay_distribution")
-        return Curve("tau_ns", tau, values, bound, f"density of the delay in {name_of(label)}", stage or self.stages[-1])
+        return Curve("tau_ns", tau, values, bound, f"density of the delay in {name_of(label)}", stage or self.stages[-1], unit="1/ns")
 
     def correlation_map(self, t_ns: Any, first: Label, second: Label | None = None, stage: str | None = None) -> Curve:
         """G2(t1, t2) in 1/ns^2 under pulses: a photon of `first` at t1 and one of `second` at t2, for all pairs of the times t_ns (n,), increasing.
@@ -77,7 +77,7 @@ class Timed(Counted):
         a, b = self._bright(first, stage), self._bright(second, stage)
         values, bound = self._measure(self._arrivals(lambda one: one.joint(a, b, t), "correlation_map"), "correlation_map")
         t1, t2 = np.meshgrid(t, t, indexing="ij")
-        return Curve("t1_ns", t1, values, bound, f"G2({name_of(first)}, {name_of(second)}) (1/ns^2)", stage or self.stages[-1], t2, "t2_ns")
+        return Curve("t1_ns", t1, values, bound, f"G2({name_of(first)}, {name_of(second)})", stage or self.stages[-1], t2, "t2_ns", "1/ns^2")
 
     def _inside(self, argument: str, given: Any) -> np.ndarray:
         """Times from 0 to the end of the period."""

@@ -176,7 +176,7 @@ def from_clicks(
     columns = fit.mixture.columns
     dof = int(np.count_nonzero(columns.max(axis=1) > 0.0)) - int(np.linalg.matrix_rank(columns, BLIND))
     method = f"maximum likelihood over P(0) .. P({top}) >= 0, " + ("profile intervals" if spread is None else f"intervals from {draws} simulated measurements")
-    return Inversion(estimates, stage, method, tuple(_warnings(fit, estimates, dof) if intervals else ()), fit.least, dof)
+    return Inversion(estimates, stage, method, tuple([*_beyond(most, top), *_warnings(fit, estimates, dof)] if intervals else ()), fit.least, dof)
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,6 +304,14 @@ def _truncation(
         return dict.fromkeys(figures)
     changes = {name: [0.0, more[name](longer.best) - best[name], more[name](far) - best[name]] for name in figures}
     return {name: (float(np.nanmin(c)), float(np.nanmax(c))) for name, c in changes.items()}
+
+
+def _beyond(most: int, top: int) -> list[str]:
+    """A warning where the detectors have no outcome that only three photons give. most: clicks at the same time; top: largest photon number taken."""
+    if top > most or most > 2:
+        return []
+    without = f"pulses with more than {top} photons are taken not to occur, and the truncation error says what one more would change"
+    return [f"these detectors cannot tell P({most + 1}) from fewer photons: {without}; add detectors"]
 
 
 def _warnings(fit: Likelihood, estimates: Mapping[str, Estimate], dof: int) -> list[str]:

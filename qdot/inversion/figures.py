@@ -30,7 +30,7 @@ class Ratio(NamedTuple):
 
 
 def ratios(top: int) -> dict[str, Ratio]:
-    """{name: figure} for P(0) .. P(top), with the names and definitions of docs/definitions.md.
+    """{name: figure} for P(0) .. P(top), with the names and definitions of docs/definitions.md; without those that so few photons leave at 0.
 
     >>> round(ratios(3)["photon_fraction_in_pairs"](np.array([0.7, 0.01, 0.29, 0.0])), 5)
     0.98305
@@ -43,7 +43,7 @@ def ratios(top: int) -> dict[str, Ratio]:
 
     falling = n * (n - 1.0)
     found = {f"P({k})": Ratio(only(k), one, 0, 0.0, 1.0) for k in range(top + 1)}
-    return found | {
+    found |= {
         "mean_photons": Ratio(n, one, 0, 0.0, float(top)),
         "g2_zero": Ratio(falling, n, 2, 0.0, math.inf),
         "g3_zero": Ratio(falling * (n - 2.0), n, 3, 0.0, math.inf),
@@ -53,3 +53,4 @@ def ratios(top: int) -> dict[str, Ratio]:
         "pair_efficiency": Ratio(only(2), one, 0, 0.0, 1.0),
         "pair_coincidence_efficiency": Ratio(falling / 2.0, one, 0, 0.0, float(top * (top - 1) / 2)),
     }
+    return {name: figure for name, figure in found.items() if figure.a.any()}

@@ -23,7 +23,7 @@ NOISE = 1e-9
 TWO = math.sqrt(TWO_SIDED)
 """Standard errors to the ends of a 95 % interval."""
 ROUNDING = 1e-12
-"""A figure this far outside its range is rounding."""
+"""A figure this far outside its range is rounding, and so is a change by this fraction of it."""
 INCONSISTENT = 3.0
 """Standard errors below 0 from which a probability is reported as impossible."""
 
@@ -67,7 +67,7 @@ def from_moments(
         sigma = math.sqrt(sum((slopes[name][i] * errors[i]) ** 2 for i in range(3)))
         spread = (sigma, sigma, value - TWO * sigma, value + TWO * sigma) if samples is None else _quantiles(samples[name], value)
         shifts = {"efficiency": slopes[name][3] * eta_error} if eta_error > 0.0 else {}
-        cut = None if name not in low else (low[name] - value, high[name] - value)
+        cut = None if name not in low else (_change(low[name], value), _change(high[name], value))
         figures[name] = Estimate(value, *_bounded(value, sigma, spread, known[name]), shifts, cut)
         beyond = max(known[name].low - value, value - known[name].high)
         total = math.hypot(sigma, figures[name].calibration)
@@ -94,6 +94,12 @@ def from_series(mean_photons: Series, g2_zero: Series, g3_zero: Series | None = 
 
     points = range(mean_photons.x.size)
     return [from_moments(at(mean_photons, k), at(g2_zero, k), None if g3_zero is None else at(g3_zero, k), efficiency, stage) for k in points]
+
+
+def _change(end: float, value: float) -> float:
+    """From a value to an end of what it can be; 0 where the two differ by rounding."""
+    change = end - value
+    return 0.0 if abs(change) <= ROUNDING * max(abs(end), abs(value)) else change
 
 
 def _bounded(value: float, sigma: float, spread: tuple[float, float, float, float], figure: Ratio) -> Spread:
