@@ -14,6 +14,7 @@ import pytest
 import qutip
 from independent import coherence as ref
 from independent import hand
+from independent.digits import Light
 
 import qdot
 from qdot.drive import CW, Gaussian, Instant, Measured, Square
@@ -554,6 +555,53 @@ def test_cavity_light_of_a_named_model_against_its_operators_by_hand() -> None:
     found, expected = qdot.Experiment(model).interference("mode"), ref.interference(source, mode)
     same(found, expected, 1e-10)
     np.testing.assert_allclose(qdot.Experiment(model).spectrum(W * HBAR, "mode").value * HBAR, ref.pulsed_spectrum(source, mode, W), rtol=1e-9)
+
+
+# ---- errors -----------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def stiff_model(seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Three levels; every rate, coupling and energy drawn from 1e-6 to 1e3 per ns; every second one with a collective jump."""
+    rng = np.random.default_rng(seed)
+    rate = lambda: 10 ** rng.uniform(-6, 3)  # noqa: E731
+    c_ops = [math.sqrt(rate()) * ref.ket_bra(3, a, b) for a, b in ((0, 1), (1, 2), (2, 0), (1, 0), (1, 1))]
+    if seed % 2:
+        c_ops[0] = c_ops[0] + np.exp(1j) * math.sqrt(rate()) * ref.ket_bra(3, 1, 2)
+    h = np.diag(rng.standard_normal(3) * rate()).astype(complex)
+    for a, b in ((0, 1), (1, 2)):
+        h[a, b] = rate() * np.exp(1j * rng.uniform(0, 6))
+        h[b, a] = h[a, b].conjugate()
+    return h, c_ops
+
+
+@pytest.mark.parametrize("seed", [3, 7, *(pytest.param(s, marks=pytest.mark.slow) for s in range(14, 40))])
+def test_stiff_models_keep_their_digits_and_state_their_errors(seed: int) -> None:
+    """Nine decades of rates against fifty digits: the true error lies within error_bound, up to a round-off of the largest value (docs/definitions.md)."""
+    h, c_ops = stiff_model(seed)
+    tau, w = np.array([1e-3, 1.0, 1e2, 1e5]), np.array([-1e2, -1.0, 0.0, 1e-3, 20.0])
+    light = Light(h, c_ops, c_ops[0])
+    exp = qdot.from_qutip(h, c_ops, {"a": [0], "b": [1]}, rtol=1e-7)
+    found, exact = exp.g1(tau, "a"), light.g1(tau)
+    for a, b in ((found.value.real, exact.real), (found.value.imag, exact.imag)):
+        assert np.all(np.abs(a - b) <= found.error_bound * np.maximum(np.abs(b), 1e-12) + 1e-16)
+    seen, expected = exp.spectrum(w * HBAR, "a"), light.spectrum(w)
+    assert np.all(np.abs(seen.value * HBAR - expected) <= seen.error_bound * np.maximum(np.abs(expected), 1e-12) + 1e-16 * expected.max())
+    assert seen.elastic[0][1] == pytest.approx(light.elastic, rel=1e-12)
+    assert seen.photons == pytest.approx(float(light.flux.real), rel=1e-12)
+
+
+def test_error_bounds_cover_what_is_wrong() -> None:
+    """Closed forms: spectra of a decay and of the Mollow triplet, M after a pulse, g1 of pumped light."""
+    w = np.array([-3.0, 0.1, 2.0])
+    seen = driven(0.8).spectrum(w * HBAR, "X")
+    assert np.max(np.abs(seen.value * HBAR / ref.mollow(0.8, w) - 1)) <= seen.error_bound
+    for dephasing in (0.0, 0.3, 2.0):
+        found = pulsed(Instant(area_pi=1.0), dephasing).interference("X")
+        assert abs(found.indistinguishability * (1 + 2 * dephasing) - 1) <= found.errors["indistinguishability"]
+        assert abs(found.mean_photons - 1) <= found.errors["mean_photons"]
+    curve = qdot.Experiment(ladder(True, 1.7), picture="lindblad").g1(TAU, "light")
+    exact = ref.first_order_closed(2.0, 1.0, 0.4, 0.7, True, 1.7, TAU)
+    assert np.all(np.abs(curve.value - exact) <= curve.error_bound * np.maximum(np.abs(exact), 1e-12) + 1e-16)
 
 
 # ---- what is refused --------------------------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from flint import arb, arb_mat, ctx
 
 import qdot
 from qdot.evolve import Flow
-from qdot.model import Jump, Model
+from qdot.model import Dephasing, Jump, Model
+from qdot.units import HBAR_UEV_NS
 
 Rates = Sequence[tuple[str, str, float] | tuple[str, str, float, str]]
 
@@ -143,3 +144,21 @@ def test_a_defective_generator_is_followed_without_its_eigenvectors() -> None:
     found = turn.T @ flow.along(np.eye(n), turn[:, -1], times)
     for k, t in enumerate(times):
         np.testing.assert_allclose(found[:, k], sl.expm(chain * t)[:, -1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1e-3])
+def test_fast_dephasing_takes_no_digits_from_slow_decay(rate: float) -> None:
+    """Dephasing a billion times faster than the decay: photons, times, overlap and spectrum by their closed forms."""
+    fast = 1e3
+    slow = Model(("G", "X"), "X", jumps=(Jump.of("X", "G", rate, "X"),), dephasings=(Dephasing("X", fast),))
+    experiment = qdot.Experiment(slow, picture="lindblad")
+    whole = experiment.interference("X")
+    assert whole.mean_photons == pytest.approx(1.0, rel=1e-13)
+    assert whole.indistinguishability == pytest.approx(rate / (rate + 2 * fast), rel=1e-12)
+    assert experiment.interference("X", gate_ns=(0.0, 1 / rate)).mean_photons == pytest.approx(1 - np.exp(-1), rel=1e-12)
+    assert experiment.arrival_times("X").mean_first_ns * rate == pytest.approx(1.0, rel=1e-13)
+    np.testing.assert_allclose(experiment.first_photon([0.0, 1 / rate], "X").value, rate * np.exp([0.0, -1.0]), rtol=1e-12)
+    width = HBAR_UEV_NS * (rate + 2 * fast)
+    energies = np.array([0.0, width, 1e3 * width])
+    lorentzian = 2 / (np.pi * width) / (1 + (2 * energies / width) ** 2)
+    np.testing.assert_allclose(experiment.spectrum(energies, "X").value, lorentzian, rtol=1e-11)

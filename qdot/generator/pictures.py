@@ -160,6 +160,7 @@ def lindblad(model: Model, ops: Operators | None = None, frame_per_ns: Sequence[
         else:
             filed.add(j.drive, channel, both_sides(square), superoperator([(c, c)], n))
     filed.silent = filed.silent + both_sides(quiet)
+    filed.keep_populations(n)
     diagonal = np.zeros(n * n)
     diagonal[:n] = 1.0
     levels = np.zeros((len(model.levels), n * n))
@@ -181,6 +182,14 @@ class _Filed:
         self.jumps: dict[Channel, Matrix] = {}
         self.driven_jumps: dict[tuple[str, Channel], Matrix] = {}
 
+    def keep_populations(self, n: int) -> None:
+        """Make populations, the first n entries, leave at exactly the rates at which they arrive elsewhere."""
+        self.silent = _without_rounding(self.silent, list(self.jumps.values()), n)
+        for drive, part in list(self.driven):
+            if part == "intensity":
+                light = [j for (name, _), j in self.driven_jumps.items() if name == drive]
+                self.driven[drive, part] = _without_rounding(self.driven[drive, part], light, n)
+
     def add(self, drive: str | None, channel: Channel | None, leave: Matrix | None, arrive: Matrix) -> None:
         """A jump, by what leaves (None: accounted for elsewhere) and what arrives."""
         quiet = None if leave is None else -leave
@@ -198,6 +207,22 @@ class _Filed:
         if channel is not None:
             where = (drive, channel)
             self.driven_jumps[where] = self.driven_jumps[where] + arrive if where in self.driven_jumps else arrive
+
+
+def _without_rounding(silent: Matrix, jumps: Sequence[Matrix], n: int) -> Matrix:
+    """The silent part with the diagonal of the first n columns, populations, set to what leaves them for elsewhere.
+
+    What a jump takes from a level and gives back to it (dephasing) would leave its rounding there, far above slow rates beside it.
+    """
+    rows, columns, values = entries(silent)
+    elsewhere = (rows != columns) | (rows >= n)
+    rows, columns, values = rows[elsewhere], columns[elsewhere], values[elsewhere]
+    leaves = np.zeros(n)
+    for r, c, v in ((rows, columns, values), *map(entries, jumps)):
+        inside = (r < n) & (c < n)
+        np.add.at(leaves, c[inside], v[inside])
+    diagonal = np.flatnonzero(leaves)
+    return gathered(np.concatenate([rows, diagonal]), np.concatenate([columns, diagonal]), np.concatenate([values, -leaves[diagonal]]), silent.shape[0])
 
 
 def level_rows(level_of: np.ndarray, n: int) -> np.ndarray:
