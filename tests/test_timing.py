@@ -271,7 +271,9 @@ def test_a_train_of_instants_in_closed_form() -> None:
 def test_delays_in_a_train_keep_their_digits_however_long_its_period(period: float, rate: float) -> None:
     """A dark level, which the pulse exchanges with the ground state, leaks into a cascade: the first photon is long awaited, the second is not."""
     jumps = (Jump.of("D", "XX", rate), Jump.of("XX", "X", 2.0, "a"), Jump.of("X", "G", 0.9, "a"))
-    exp = qdot.Experiment(Model(("G", "X", "XX", "D"), jumps=jumps, couplings=(Coupling(("G", "D"), 1.0, "laser"),)), drive=Instant(period_ns=period, area_pi=1))
+    exp = qdot.Experiment(
+        Model(("G", "X", "XX", "D"), jumps=jumps, couplings=(Coupling(("G", "D"), 1.0, "laser"),)), drive=Instant(period_ns=period, area_pi=1)
+    )
     one, two, slow = math.exp(-0.9 * period), math.exp(-2.0 * period), math.exp(-rate * period)
     xx = rate / (2.0 - rate) * (slow - two)  # left in XX from D; in X from XX and from D
     x = np.array([2.0 / (2.0 - 0.9) * (one - two), 2.0 * rate / (2.0 - rate) * ((slow - one) / (0.9 - rate) - (one - two) / (2.0 - 0.9))])
