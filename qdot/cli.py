@@ -81,7 +81,7 @@ def _with_options(text: str, options: Mapping[str, str]) -> str:
     Names that are plain words, as channels, are replaced where the message begins with them or gives them a value. Parts of paths stay as they are.
     """
     for name, option in options.items():
-        text = re.sub(rf"(?<![\w./\\-]){name} ?= ?\(([^)]*)\)", lambda m, option=option: f"{option} {m[1].replace(',', '')}", text)
+        text = re.sub(rf"(?<![\w./\\-]){name} ?= ?\(([^(),]*), ([^(),]*)\)", rf"{option} \1 \2", text)
         text = re.sub(rf"(?<![\w./\\-]){name} ?= ?(?=[-+\d])", f"{option} ", text)
         text = re.sub(rf"(?<![\w./\\-]){name}(?![\w/\\-]|\.\w)" if re.search(r"[_ ]", name) else rf"^{name}(?= must )", option, text)
     return text
