@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from threadpoolctl import threadpool_limits
 
-from qdot.errors import InputError, bad, unknown
+from qdot.errors import InputError, bad, number, unknown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,6 +73,27 @@ def _refuse(message: str) -> int:
     """One message on standard error, for exit code 2."""
     sys.stderr.write(f"qdot: {' '.join(message.splitlines())}\n")
     return BAD_INPUT
+
+
+def _with_options(text: str, options: Mapping[str, str]) -> str:
+    """A message about the arguments {name: option} of a function in the words of the command line: "period_ns = 12.5" becomes "--period-ns 12.5".
+
+    Names that are plain words, as channels, are replaced where the message begins with them or gives them a value. Parts of paths stay as they are.
+    """
+    for name, option in options.items():
+        text = re.sub(rf"(?<![\w./\\-]){name} ?= ?\(([^(),]*), ([^(),]*)\)", rf"{option} \1 \2", text)
+        text = re.sub(rf"(?<![\w./\\-]){name} ?= ?(?=[-+\d])", f"{option} ", text)
+        text = re.sub(rf"(?<![\w./\\-]){name}(?![\w/\\-]|\.\w)" if re.search(r"[_ ]", name) else rf"^{name}(?= must )", option, text)
+    return text
+
+
+@contextmanager
+def _in_options(options: Mapping[str, str]) -> Iterator[None]:
+    """Errors that name arguments of a function name options of the command instead."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(_with_options(str(error), options)) from None
 
 
 def _version(wanted: bool) -> None:
@@ -437,21 +459,45 @@ def _correlate(
     """Correlate two channels of time tags: all pairs, normalised, with errors and warnings."""
     from qdot import tags
 
-    held = tags.open_data(file, None if sync_period_ns is None else 1000 * sync_period_ns, curve, leave_out or ())
+    sync_ps = None if sync_period_ns is None else 1000 * number("--sync-period-ns", sync_period_ns, 0.0, open_low=True, unit="ns")
+    with _in_options(CORRELATE_OPTIONS):
+        held = tags.open_data(file, sync_ps, curve, leave_out or ())
     if isinstance(held, tags.Recording):
         for name, value, example in (("--bin-ps", bin_ps, "--bin-ps 256"), ("--range-ns", range_ns, "--range-ns 500")):
             if value is None:
                 raise bad(name, "be given for time tags", "nothing", f"for example {example}")
-    chosen = None if channels is None else [held.number(c) if isinstance(held, tags.Recording) else c for c in channels]
+    with _in_options({"channel": "--channels"}):
+        chosen = None if channels is None else [held.number(c) if isinstance(held, tags.Recording) else c for c in channels]
     asked = {"bin_ps": bin_ps, "range_ns": range_ns, "period_ns": period_ns, "normalise": normalise}
-    with _share_bar(f"reading {file.name}") as told:
+    with _in_options(CORRELATE_OPTIONS), _share_bar(f"reading {file.name}") as told:
         if third is None:
             found: Any = tags.correlate(held, chosen, zero_delay_ns=zero_delay_ns, progress=told, **asked)  # type: ignore[arg-type]
         else:
             if chosen is None or not isinstance(held, tags.Recording) or zero_delay_ns is not None:
                 raise bad("--third", "come with --channels and time tags, without --zero-delay-ns", f"{third}", "for example --channels 0 1 --third 2")
             found = tags.correlate3(held, [*chosen, held.number(third)], progress=told, **asked)  # type: ignore[list-item, arg-type]
-    _print(_as_json(found.as_dict()) if as_json else str(found))
+    _print(_as_json(found.as_dict()) if as_json else _told_in_options(str(found)))
+
+
+CORRELATE_OPTIONS = {
+    "bin_ps": "--bin-ps",
+    "range_ns": "--range-ns",
+    "sync_period_ps": "--sync-period-ns",
+    "period_ns": "--period-ns",
+    "zero_delay_ns": "--zero-delay-ns",
+    "leave_out": "--leave-out",
+    "normalise": "--normalise",
+    "curve": "--curve",
+    "channels": "--channels",
+}
+"""Arguments of `correlate` and `open_data` by the options that give them."""
+SIMULATE_OPTIONS = {"simulate_tags repeat_ns": "--repeat-ns", "simulate_tags channels": "--channel"}
+"""The same of `simulate_tags`."""
+
+
+def _told_in_options(printed: str) -> str:
+    """A printed correlation whose warnings name options."""
+    return "\n".join(_with_options(line, CORRELATE_OPTIONS) if line.startswith("warning: ") else line for line in printed.split("\n"))
 
 
 @app.command("simulate")
@@ -489,7 +535,8 @@ def _simulate(
         channels[int(name) if name.isdecimal() else name] = label.split("+") if "+" in label else label
     if not channels and not experiment.detectors:
         channels = {line: line for line in experiment.model.lines}
-    with _busy(f"simulating {duration_ms:g} ms"):
+    number("--duration-ms", duration_ms, 0.0, open_low=True, unit="ms")
+    with _in_options(SIMULATE_OPTIONS), _busy(f"simulating {duration_ms:g} ms"):
         record = simulate_tags(experiment, 1e6 * duration_ms, channels, np.random.default_rng(seed), repeat_ns=repeat_ns)
         tags.save_tags(record, out)
     about = {"file": str(out), "duration_s": record.duration_s, "period_ps": record.period_ps, "seed": seed}

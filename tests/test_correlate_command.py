@@ -114,14 +114,27 @@ def test_histograms_of_cards_go_the_same_way(tmp_path: Path, capsys: pytest.Capt
         (["--bin-ps", "250", "--range-ns", "100"], "name 2 of the channels 0, 1, 2"),
         (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "4"], "must be one of '0', '1', '2', got '4'"),
         (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "5"], "channel 5 of"),
-        (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "v"], "must be one of 'sync', 'H', 'V', 'D', 'dark', '0', '1', '2', '5', got 'v'"),
+        (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "v"], "--channels must be one of 'H', 'V', 'D', 'dark', '0', '1', '2', '5', got 'v'"),
         (["--bin-ps", "250", "--range-ns", "100", "--channels", "-1", "0"], "got '-1'"),
         (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "1", "--normalise", "side_peak"], "did you mean 'side_peaks'?"),
+        (
+            ["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "1", "--period-ns", "7"],
+            "--period-ns must be the repetition period of the data, got 7 ns, but",
+        ),
         (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "1", "--period-ns", "7"], "repeat every 12.5"),
+        (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "1", "--period-ns", "-7"], "qdot: --period-ns must be a finite number > 0 ns, got -7"),
+        (["--bin-ps", "10.5", "--range-ns", "100", "--channels", "0", "1"], "qdot: --bin-ps must be a whole number of ps"),
+        (["--bin-ps", "250", "--range-ns", "0.1", "--channels", "0", "1"], "qdot: --range-ns must hold at least one bin of 250 ps"),
+        (["--bin-ps", "250", "--range-ns", "0.1", "--channels", "0", "1"], "or a smaller --bin-ps"),
+        (["--bin-ps", "1", "--range-ns", "1e9", "--channels", "0", "1"], "--bin-ps and --range-ns must make at most"),
+        (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "1", "--zero-delay-ns", "300"], "qdot: --zero-delay-ns must lie in the range"),
+        (["--bin-ps", "250", "--range-ns", "100", "--channels", "0", "1", "--normalise", "side_peaks"], "give --period-ns, or normalise by rates"),
+        (["--bin-ps", "250", "--range-ns", "100", "--sync-period-ns", "-3"], "qdot: --sync-period-ns must be a finite number > 0 ns, got -3"),
+        (["--bin-ps", "250", "--range-ns", "100"], "for example --channels 0 1"),
         (["--bin-ps", "250", "--range-ns", "100", "--third", "2"], "--third must come with --channels"),
-        (["--bin-ps", "250", "--range-ns", "100", "--curve", "0"], "curve must come with the histogram of a card"),
-        (["--bin-ps", "250", "--range-ns", "100", "--leave-out", "3"], "leave_out must come with the histogram of a card"),
-        (["--bin-ps", "250", "--range-ns", "100", "--sync-period-ns", "3"], "PTU file in T3 mode"),
+        (["--bin-ps", "250", "--range-ns", "100", "--curve", "0"], "qdot: --curve must come with the histogram of a card"),
+        (["--bin-ps", "250", "--range-ns", "100", "--leave-out", "3"], "qdot: --leave-out must come with the histogram of a card"),
+        (["--bin-ps", "250", "--range-ns", "100", "--sync-period-ns", "3"], "qdot: --sync-period-ns must come with a PTU file in T3 mode"),
         (["--bin-ps", "x", "--range-ns", "100"], "--bin-ps"),
     ],
 )
@@ -132,6 +145,24 @@ def test_bad_input_is_one_message_and_exit_code_2(file: Path, arguments: list[st
         assert said in err
         assert err.startswith("qdot: ")
         assert err.count("\n") == 1
+
+
+def test_warnings_name_options_and_the_document_names_arguments(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = (file, "--channels", "0", "1", "--bin-ps", "250", "--range-ns", "100")
+    table, document = run(capsys, *asked)[1], json.loads(run(capsys, *asked, "--json")[1])
+    (told,) = [line for line in table.splitlines() if "repeat every" in line]
+    assert "g2(0) wants --period-ns 12.5" in told
+    assert any("wants period_ns = 12.5" in w for w in document["warnings"])
+
+
+def test_a_record_without_names_lists_its_channels_and_no_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    time = np.arange(0, 10**6, 1000)
+    save_tags(Tags(time, np.arange(time.size) % 2, 10**6), tmp_path / "bin_ps.npz")
+    code, out, err = run(capsys, tmp_path / "bin_ps.npz", "--channels", "a", "b", "--bin-ps", "10", "--range-ns", "3")
+    assert (code, out) == (2, "")
+    assert err == "qdot: --channels must be one of '0', '1', got 'a'\n"
+    err = run(capsys, tmp_path / "bin_ps.npz", "--channels", "0", "7", "--bin-ps", "10", "--range-ns", "3")[2]
+    assert f"channel of {tmp_path / 'bin_ps.npz'} must be one of '0', '1', got '7'" in err  # a path is left as it is
 
 
 def test_files_that_are_none_are_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

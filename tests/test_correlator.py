@@ -334,6 +334,59 @@ def test_a_dead_time_hides_g2_zero_of_an_autocorrelation_and_is_told() -> None:
     assert abs(whole.g2_zero - 1) < 4 * whole.error
 
 
+def behind_a_dead_time(times: np.ndarray, dead_ps: int) -> np.ndarray:
+    """What a detector sees that is blind for a while after each photon that it saw."""
+    seen = [-dead_ps]
+    for t in times.tolist():
+        if t - seen[-1] >= dead_ps:
+            seen.append(t)
+    return np.array(seen[1:], dtype=np.int64)
+
+
+def told_periods(tags: Tags, channels: tuple[int, int], bin_ps: int, range_ns: float) -> list[float]:
+    """Periods that a correlation without a period warns of."""
+    found = correlate(tags, channels, bin_ps=bin_ps, range_ns=range_ns)
+    return [float(w.split("repeat every ")[1].split(" ns")[0]) for w in found.warnings if "repeat every" in w]
+
+
+@pytest.mark.parametrize(("dead_ps", "rate"), [(0, 0.01), (81_000, 0.003), (45_000, 0.01), (45_000, 0.04)])
+def test_light_without_pulses_repeats_nowhere_whatever_the_dead_time(dead_ps: int, rate: float) -> None:
+    """50 seeded records for each detector, as autocorrelations and as cross-correlations, with ranges that end soon after the dead time and far beyond."""
+    for seed in range(50):
+        rng = np.random.default_rng((52, seed))
+        streams = {c: uncorrelated(rng, rate, 10**9) for c in (0, 1)}
+        if dead_ps:
+            streams = {c: behind_a_dead_time(times, dead_ps) for c, times in streams.items()}
+        tags = merged(streams, 10**9)
+        for channels in ((0, 0), (0, 1)):
+            for bin_ps, range_ns in ((1000, 100), (1000, 120), (256, 300), (1000, 2000)):
+                assert told_periods(tags, channels, bin_ps, range_ns) == [], (seed, channels, bin_ps, range_ns)
+
+
+@pytest.mark.parametrize("dead_ps", [0, 45_000, 81_000])
+@pytest.mark.parametrize(("period_ps", "life_ps"), [(12_500, 300.0), (12_500, 1500.0), (3125, 300.0), (50_000, 1000.0)])
+def test_pulses_are_found_whatever_the_dead_time(period_ps: int, life_ps: float, dead_ps: int) -> None:
+    """From four periods beyond the dead time on, with cables and background."""
+    for seed in range(4):
+        rng = np.random.default_rng((53, seed))
+        dim = min(1.0, 2 * period_ps / max(dead_ps, 1))  # so that a detector is not blind most of the time
+        pulses = round(100_000 / dim**0.5)
+        duration = pulses * period_ps + 10**5
+        numbers = (1 - 0.4 * dim, 0.3 * dim, 0.1 * dim)
+        arrivals = np.sort(np.concatenate([pulsed(rng, pulses, period_ps, numbers, life_ps), uncorrelated(rng, dim / period_ps, duration)]))
+        out = rng.integers(0, 2, arrivals.size)
+        streams = {c: np.rint(arrivals[out == c]).astype(np.int64) for c in (0, 1)}
+        if dead_ps:
+            streams = {c: behind_a_dead_time(times, dead_ps) for c, times in streams.items()}
+        cable = int(1.2 * period_ps) * (seed % 2)
+        tags = merged({0: streams[0], 1: streams[1] + cable}, duration + cable)
+        for channels in ((0, 0), (0, 1)):
+            for periods in (4.5, 8, 40):
+                reach = periods * period_ps + (dead_ps if channels == (0, 0) else 0)
+                (found,) = told_periods(tags, channels, period_ps // 50, reach / 1000)
+                assert found == pytest.approx(period_ps / 1000, rel=0.002 if periods > 20 else 0.02), (seed, channels, periods)
+
+
 # ---- small counts ---------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -622,6 +675,9 @@ def test_the_measured_lamp_is_flat_beyond_the_dead_time(shared_data: Path) -> No
     assert found.g2_zero is None
     after = found.tau_ns > 1000  # afterpulses before
     assert np.mean(found.g2[after]) == pytest.approx(1.0, abs=0.005)
+    for bin_ps, range_ns in ((500, 120), (1000, 100), (1000, 120), (1000, 150), (1000, 300), (1000, 2000)):
+        near = correlate(shared_data / "picoquant" / "hydraharp_v30_t2.ptu", bin_ps=bin_ps, range_ns=range_ns)
+        assert not any("repeat every" in w for w in near.warnings), (bin_ps, range_ns)
     expected = (found.counts / found.g2)[after]
     assert chi2.sf(np.sum((found.counts[after] - expected) ** 2 / expected), after.sum()) > 1e-3
 

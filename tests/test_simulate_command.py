@@ -82,12 +82,12 @@ def test_without_detectors_each_line_has_a_channel_and_channels_can_be_named(fil
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("single.toml", "--duration-ms", 1, "--seed", 1, "--out", "o.npz"), "repeat_ns must be given for a single pulse"),
+        (("single.toml", "--duration-ms", 1, "--seed", 1, "--out", "o.npz"), "qdot: --repeat-ns must be given for a single pulse"),
         (("train.toml", "--duration-ms", 1, "--seed", -1, "--out", "o.npz"), "--seed must be a whole number >= 0, got -1"),
         (("train.toml", "--duration-ms", 1, "--seed", 1, "--out", "o.txt"), "--out must end in .npz"),
         (("train.toml", "--duration-ms", 1, "--seed", 1, "--out", "o.npz", "--channel", "A"), "--channel must be NAME=LABEL, got 'A'"),
         (("train.toml", "--duration-ms", 1, "--seed", 1, "--out", "o.npz", "--channel", "A=Y"), "got 'Y'"),
-        (("train.toml", "--duration-ms", -1, "--seed", 1, "--out", "o.npz"), "duration_ns must be a finite number"),
+        (("train.toml", "--duration-ms", -1, "--seed", 1, "--out", "o.npz"), "qdot: --duration-ms must be a finite number"),
         (("none.toml", "--duration-ms", 1, "--seed", 1, "--out", "o.npz"), "none.toml"),
     ],
 )

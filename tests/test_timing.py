@@ -266,6 +266,47 @@ def test_a_train_of_instants_in_closed_form() -> None:
     np.testing.assert_allclose(exp.delay_distribution(tau, "a").value * second, density, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("period", "rate"), [(20.0, 1e-6), (20.0, 1e-3), (20.0, 0.3), (1e4, 1e-6), (1e4, 1e-3), (1e4, 0.3), (1e7, 1e-3), (1e7, 0.3), (1e10, 1e-3), (1e10, 0.3)]
+)
+def test_delays_in_a_train_keep_their_digits_however_long_its_period(period: float, rate: float) -> None:
+    """A dark level, which the pulse exchanges with the ground state, leaks into a cascade: the first photon is long awaited, the second is not."""
+    jumps = (Jump.of("D", "XX", rate), Jump.of("XX", "X", 2.0, "a"), Jump.of("X", "G", 0.9, "a"))
+    exp = qdot.Experiment(
+        Model(("G", "X", "XX", "D"), jumps=jumps, couplings=(Coupling(("G", "D"), 1.0, "laser"),)), drive=Instant(period_ns=period, area_pi=1)
+    )
+    one, two, slow = math.exp(-0.9 * period), math.exp(-2.0 * period), math.exp(-rate * period)
+    xx = rate / (2.0 - rate) * (slow - two)  # left in XX from D; in X from XX and from D
+    x = np.array([2.0 / (2.0 - 0.9) * (one - two), 2.0 * rate / (2.0 - rate) * ((slow - one) / (0.9 - rate) - (one - two) / (2.0 - 0.9))])
+    after = np.array([[1.0, 1 - one, 1 - two - x[0], -math.expm1(-rate * period) - xx - x[1]], [0.0, one, x[0], x[1]], [0.0, 0.0, two, xx], [0, 0, 0, slow]])
+    values, vectors = np.linalg.eig(after[:, [3, 1, 2, 0]])  # the pulse exchanges G and D
+    steady = vectors[:, np.argmin(np.abs(values - 1))].real
+    start = (steady / steady.sum())[[3, 1, 2, 0]]
+    tau = np.array([0.0, 0.5, 3.0])
+    watched = period - tau
+    leaked = (-2.0 * np.expm1(-rate * watched) + rate * np.expm1(-2.0 * watched)) / (2.0 - rate)  # from D to a first photon
+    density = (start[3] * leaked + start[2] * -np.expm1(-2.0 * watched)) * 0.9 * np.exp(-0.9 * tau)
+    found = exp.delay_distribution(tau, "a")
+    np.testing.assert_allclose(found.value * exp.arrival_times("a").probability_second, density, rtol=1e-10)
+
+
+@pytest.mark.parametrize("period", [12.5, 1e4, 1e7])
+def test_a_weak_pulse_now_and_then_gives_the_delay_of_one_pulse(period: float) -> None:
+    """Two photons only where the second excitation comes within the same pulse, of constant rate: one integral over the time of the first photon."""
+    pump, width, tau = 1e-6, 0.5, np.array([0.6, 1.0, 4.0])
+    model = Model(("G", "X"), start="G", jumps=(Jump.of("X", "G", 1.0, "X"), Jump.of("G", "X", pump, drive="laser")))
+    exp = qdot.Experiment(model, drive=Square(duration_ns=width, period_ns=period))
+    t, weight = ref.panels((0.0, width), 40)
+
+    def excited(time: np.ndarray) -> np.ndarray:
+        return pump / (1 - pump) * np.exp(-pump * time) * -np.expm1(-(1 - pump) * time)  # X from G, no photon until then
+
+    density = np.array([float(weight @ (excited(t) * excited(width - t) * np.exp(-(one - width + t)))) for one in tau])
+    found = exp.delay_distribution(tau, "X").value * exp.arrival_times("X").probability_second
+    left = math.exp(-(period - width))  # what the last pulse left behind, at most
+    np.testing.assert_allclose(found, density, rtol=1e-9 + 10 * left / pump)
+
+
 def test_a_slow_train_repeats_the_single_pulse() -> None:
     once, slow = (two_level(Square(duration_ns=0.5, area_pi=1.2, period_ns=p)) for p in (None, 60.0))
     t = [0.0, 0.2, 0.5, 2.0]

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from qdot.evolve import Flow, Matrix, dense, placed, seen_by, to_infinity
+from qdot.evolve import Endless, Flow, Matrix, dense, placed, seen_by, to_infinity
 from qdot.generator import Timeline
 from qdot.statistics.beside import Jumps, beside, carried, everything, points_in, settled_ns, stretches_between, visited
 from qdot.statistics.continuous import Light
@@ -176,22 +176,32 @@ class ArrivalLight:
         for (time, weight), flash in zip(waiting, flashes.T, strict=True):
             late = (time + delays >= settled) & (time + delays <= self.end_ns)
             found[late] += weight * flow.along(row, flash, time + delays[late] - settled)[0]
-        if is_train:
+        keep = np.flatnonzero(seen_by(rest, (gain != 0.0).any(axis=0)))  # what no photon comes from need not be summed: it may stay for ever
+        if is_train and keep.size:
             for k in np.flatnonzero(delays < length):  # both photons come before the period is over
-                before = self._summed(whole, x, length - delays[k])
-                found[k] += flow.along(row, np.append(gain @ before, 0.0), delays[k : k + 1])[0, 0]
-            return found
-        keep = np.flatnonzero(seen_by(rest, (gain != 0.0).any(axis=0)))
-        if keep.size:
+                before = self._summed(flow, keep, x, length - delays[k])
+                found[k] += flow.along(row, np.append(gain[:, keep] @ before, 0.0), delays[k : k + 1])[0, 0]
+        elif keep.size:
             before = to_infinity(rest[np.ix_(keep, keep)].T, x[keep][None])[0]  # the integral of x from now on
             found += flow.along(row, np.append(gain[:, keep] @ before, 0.0), delays)[0]
         return found
 
-    def _summed(self, whole: np.ndarray, x: np.ndarray, length: float) -> np.ndarray:
-        """(d,) the integral of x (d,) over a time of constant rates `whole` (d + 1, d + 1)."""
-        d = x.size
-        larger = np.block([[whole[:d, :d], np.zeros((d, d))], [np.eye(d), np.zeros((d, d))]])
-        return Flow(larger, None, None, self.light.stretch).along(np.eye(d, 2 * d, d), np.append(x, np.zeros(d)), np.array([length]))[:, 0]
+    def _summed(self, flow: Flow, keep: np.ndarray, x: np.ndarray, length: float) -> np.ndarray:
+        """(k,) the kept entries of the integral of x (d,) over a time of constant rates, `flow` (d + 1, d + 1); nothing leads to them but they themselves.
+
+        Squaring loses as many digits as rates times time has; the integral for ever less that of what is then left loses those of their ratio to
+        the difference, and is the better road wherever most has decayed.
+        """
+        block, now, n = flow.a[np.ix_(keep, keep)], x[keep], keep.size
+        larger = np.block([[block, np.zeros((n, n))], [np.eye(n), np.zeros((n, n))]])
+        left = flow.along(np.eye(flow.a.shape[0])[keep], np.append(x, 0.0), np.array([length]))[:, 0]
+        try:
+            for_ever, found = to_infinity(block.T, np.stack([now, now - left]))
+        except Endless:
+            for_ever, found = np.full(n, math.inf), now
+        if np.abs(for_ever).sum() <= float(np.abs(block).sum(axis=0).max()) * length * np.abs(found).sum():
+            return found
+        return Flow(larger, None, None, self.light.stretch).along(np.eye(n, 2 * n, n), np.append(now, np.zeros(n)), np.array([length]))[:, 0]
 
     def joint(self, first: Light, second: Light, times: np.ndarray) -> np.ndarray:
         """(n, n) G2(t_i, t_k) in 1/ns^2: a photon of the first light at t_i and one of the second at t_k, times (n,) increasing."""
