@@ -178,7 +178,9 @@ def repeats(shape: Shape, dead_ps: float = 0.0, is_auto: bool = False) -> float 
         k = first + int(np.argmax(wave[first : first + 9]))  # the line has side lines, because the middle is missing
         period = _refined(outer, 2 * n * part.width_ps / k)
         if _is_everywhere(part, bare, sides, period):
-            above = np.where(is_open, part.counts - _floor(part, is_open, period), 0.0)
+            is_apart = is_auto and high.size * part.width_ps < dead_ps  # two short sides far apart would fit many periods equally well
+            is_used = is_open & (part.delay_ps > 0.0) if is_apart else is_open
+            above = np.where(is_used, part.counts - _floor(part, is_open, period), 0.0)
             return _refined(Shape(part.delay_ps, part.width_ps, above, part.low_ps, part.high_ps), period)
         lines = lines[lines >= first + 9]
     return None
