@@ -456,44 +456,37 @@ def test_sparse_models_whose_jumps_prepare_superpositions(seed: int) -> None:
 
 
 def superposing() -> tuple[Model, list[np.ndarray], np.ndarray]:
-    """P -> A + B in one jump; A and B share no transition, but one operator sees both on their way to G and F, which a coupling mixes."""
-    levels = ("G", "F", "A", "B", "P")
-    c = ref.ket_bra(5, 0, 2) + 1.3j * ref.ket_bra(5, 1, 3)
-    dark = 0.8 * ref.ket_bra(5, 2, 4) + 0.6 * np.exp(0.4j) * ref.ket_bra(5, 3, 4)
-    feed = [0.7 * ref.ket_bra(5, 4, 0), 0.9 * ref.ket_bra(5, 4, 1)]
-    h = np.diag([0.0, 0.4, 1.0, 1.7, 0.0]).astype(complex)
-    model = Model(
-        levels, energies_ueV={"F": 0.4 * HBAR, "A": HBAR, "B": 1.7 * HBAR}, jumps=(JumpOperator(c, "light"), JumpOperator(dark), *map(JumpOperator, feed))
-    )
-    return model, [c, dark, *feed], h
+    """P -> A + B in one jump. Another one takes B to A and G to itself with one phase: the field of A - G sees rho_AB by it, and no population does."""
+    light, other = ref.ket_bra(4, 0, 1), ref.ket_bra(4, 0, 2)
+    split = 0.8 * ref.ket_bra(4, 1, 3) + 0.6 * np.exp(0.4j) * ref.ket_bra(4, 2, 3)
+    mixed = 0.9 * ref.ket_bra(4, 1, 2) + 0.8j * ref.ket_bra(4, 0, 0)
+    feed, h = 0.7 * ref.ket_bra(4, 3, 0), np.diag([0.0, 1.0, 1.7, 0.0]).astype(complex)
+    jumps = (JumpOperator(light, "light"), JumpOperator(other, "other"), JumpOperator(split), JumpOperator(mixed))
+    return Model(("G", "A", "B", "P"), energies_ueV={"A": HBAR, "B": 1.7 * HBAR}, jumps=jumps), [light, other, split, mixed, feed], h
 
 
 def test_a_coherence_that_never_comes_back_to_the_populations_is_seen_by_a_field() -> None:
     model, c_ops, h = superposing()
     generator = ref.liouvillian(h, c_ops)
-    assert abs(ref.steady(generator)[3 * 5 + 2]) > 0.01  # rho_AB lives in the steady state
-    exp = qdot.Experiment(model)
+    x = ref.steady(generator)
+    assert abs(x[2 * 4 + 1]) > 0.01  # rho_AB
+    seen = ref.trace_row(4) @ ref.left(c_ops[0]) @ ref.expm(generator) @ ref.right(c_ops[0].T)
+    assert abs(seen[1 * 4 + 2]) > 0.01  # by the field, a while after its other half
+    exp = qdot.Experiment(replace(model, jumps=(*model.jumps, JumpOperator(c_ops[-1]))))
     np.testing.assert_allclose(exp.g1(TAU, "light").value, ref.first_order(generator, c_ops[:1], TAU), atol=1e-11)
-    expected = ref.steady_spectrum(generator, c_ops[0], W)
-    np.testing.assert_allclose(exp.spectrum(W * HBAR, "light").value * HBAR, expected, rtol=1e-10)
+    np.testing.assert_allclose(exp.spectrum(W * HBAR, "light").value * HBAR, ref.steady_spectrum(generator, c_ops[0], W), rtol=1e-10)
 
 
 def test_a_train_remembers_such_a_coherence_too() -> None:
     """The same source, fed by the pulses of a train: at the start of a period A and B still have a phase, which no population tells."""
-    model, (c, dark, *feed), h = superposing()
+    model, (*c_ops, feed), h = superposing()
     period, length = 0.9, 0.3
-    driven_feed = tuple(JumpOperator(m, drive="laser") for m in feed)
-    relaxed = 0.4 * ref.ket_bra(5, 0, 1)  # F -> G
-    exp = qdot.Experiment(
-        replace(model, jumps=(JumpOperator(c, "light"), JumpOperator(dark), JumpOperator(relaxed), *driven_feed)),
-        drive=Square(duration_ns=length, period_ns=period),
-    )
-    still, lit = ref.liouvillian(h, [c, dark, relaxed]), sum(ref.dissipator(m) for m in feed)
-    source = ref.Pulsed(still, lit, hand.square(0.0, length), ref.density(5, 0), hand.cuts(0.0, length, period, step=0.15))
-    source = hand.in_a_train(source)
-    assert abs(source.start[3 * 5 + 2]) > 0.01
-    same(exp.interference("light"), ref.interference(source, c), 1e-10)
-    np.testing.assert_allclose(exp.spectrum(W * HBAR, "light").value * HBAR, hand.spectrum_in_a_period(source, c, W), rtol=1e-9)
+    exp = qdot.Experiment(replace(model, jumps=(*model.jumps, JumpOperator(feed, drive="laser"))), drive=Square(duration_ns=length, period_ns=period))
+    still, edges = ref.liouvillian(h, c_ops), hand.cuts(0.0, length, period, step=0.15)
+    source = hand.in_a_train(ref.Pulsed(still, ref.dissipator(feed), hand.square(0.0, length), ref.density(4, 0), edges))
+    assert abs(source.start[2 * 4 + 1]) > 0.01
+    same(exp.interference("light"), ref.interference(source, c_ops[0]), 1e-10)
+    np.testing.assert_allclose(exp.spectrum(W * HBAR, "light").value * HBAR, hand.spectrum_in_a_period(source, c_ops[0], W), rtol=1e-9)
 
 
 def test_light_of_a_pulse_beside_a_detuned_laser_has_the_energies_of_the_laboratory() -> None:

@@ -435,6 +435,20 @@ def test_too_long_a_stretch_is_told_on_both_roads(pure: bool, monkeypatch: pytes
         drive_through(a, [], [], np.array([1e4]), nothing_counted(), np.ones((3, 1, 1)), trace)
 
 
+@pytest.mark.parametrize("pure", [False, True])
+def test_a_leftover_of_a_piece_does_not_shorten_the_steps_after_it(pure: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stretch cut within round-off of the end of a piece: the few steps of the whole one do for the rest."""
+    if pure:
+        monkeypatch.setattr(kernel, "library", lambda: None)
+    case, register = driven_case("turning", "numbers"), REGISTERS["numbers"][0]
+    x = start(np.random.default_rng(1), 5, 2, register, "turning")
+    border, end = float(case[3][0]), float(case[3].sum())
+    whole = through(case, register, x, begin=border, end=end)
+    monkeypatch.setattr(TooManySteps, "LIMIT", 500)
+    for before in (border - np.spacing(border), border * (1 - 1e-13)):
+        assert off(through(case, register, x, begin=float(before), end=end), whole) < 1e-11
+
+
 # ---- the algebra of registers -------------------------------------------------------------------------------------------------------------------------
 
 ALGEBRAS = {

@@ -256,6 +256,13 @@ def test_number_states_are_chosen_to_the_tolerance(kappa: float, rtol: float) ->
     assert exp.model.cavities[0].fock < (9 if rtol == 1e-3 else 16)
 
 
+def test_number_states_suffice_for_the_light_of_the_mode_alone() -> None:
+    """A strongly coupled laser: g2 of the mode needs more states than that of all light, of which little comes from it."""
+    dot, pillar = TwoLevel(pump_per_ns_per_uW=1.0), Micropillar(quality_factor=quality(0.52), purcell_factor=5.0)
+    found = qdot.Experiment(InMicropillar(source=dot, pillar=pillar), drive=CW(power_uW=3.0)).g2_zero("mode")
+    assert found.error_bound <= 1e-9
+
+
 def test_a_cascade_needs_three_number_states_and_a_single_exciton_two() -> None:
     pillar = Micropillar(quality_factor=quality(5.0), purcell_factor=2.0)
     cascade = Model(("G", "X", "XX"), start="XX", jumps=(Jump.of("XX", "X", 2.0, "light"), Jump.of("X", "G", 1.0, "light")))
