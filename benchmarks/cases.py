@@ -358,7 +358,5 @@ CASES: dict[str, Case] = {
     "W4-cw": Case("two modes (100 states), continuous pumps", "g2 of mode H at 500 delays", w4_cw, STORED_BALLS, True),
     "W5": Case("a train whose dark state lives 1000 periods", "P(0..4) per period, g2[0..10]", w5, FLINT, True),
     "W6": Case("10 000 points: pump times spin flip", "g2(0) of all light, flux, pair flux fraction", w6, FLINT, True),
-    "W7": Case(
-        "biexciton in a micropillar with two modes", "P(0..2) of mode H, mean first time, mean delay, its density at 13 delays", w7, BALLS_7, False
-    ),
+    "W7": Case("biexciton in a micropillar with two modes", "P(0..2) of mode H, mean first time, mean delay, its density at 13 delays", w7, BALLS_7, False),
 }

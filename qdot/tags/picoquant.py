@@ -60,9 +60,7 @@ def library() -> Any:
     try:
         import ptufile
     except ImportError:
-        raise bad(
-            "PicoQuant files", "be read with the package ptufile", "none installed", "install it: pip install ptufile"
-        ) from None
+        raise bad("PicoQuant files", "be read with the package ptufile", "none installed", "install it: pip install ptufile") from None
     return ptufile
 
 
