@@ -50,7 +50,8 @@ def test_the_notebook_runs_from_a_clean_kernel_without_warnings_and_draws(name: 
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.delenv("MPLBACKEND", raising=False)
     notebook = read(name)
-    NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    # the client now and then sleeps through the kernel's answer until its timeout, and then finds it: so not longer than any cell needs
+    NotebookClient(notebook, timeout=90, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
     outputs = [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
     widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     outputs += [o for widget in widgets.values() for o in widget["state"].get("outputs", ())]
